@@ -1,0 +1,1 @@
+"""An in-process, event-sourced workflow engine for Python."""
