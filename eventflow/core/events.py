@@ -1,0 +1,348 @@
+"""Everything that can have happened to a run: one closed set of frozen facts, in the past tense.
+
+An event says only what is its own. Version, time, actor and hash are those of the envelope that
+the store keeps around it. `EVENT_TYPES` gives each class its name on the wire, which never
+changes, whatever becomes of the class.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Protocol, TypeAlias
+
+from attrs import field, frozen
+
+from eventflow.core.plan import Plan
+from eventflow.core.values import JSON, ErrorInfo, JobKind
+
+LEASE_TIMEOUT = "timeout"
+LEASE_RELEASED = "released"
+
+
+@frozen
+class ForkedFrom:
+    """The exact event of another run that a fork continues."""
+
+    run_id: str
+    version: int
+    hash: str
+
+
+@frozen
+class RunCreated:
+    """A run was created; all that is needed to fold it is in here.
+
+    `carried` holds the outputs that a fork took over, by stage id.
+    """
+
+    workflow_id: str
+    plan: Plan
+    input: JSON
+    config: dict[str, JSON]
+    priority: int
+    metadata: dict[str, JSON]
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+    forked_from: ForkedFrom | None = None
+    carried: dict[str, JSON] = field(factory=dict)
+
+
+@frozen
+class RunStarted:
+    """The first job of the run was claimed."""
+
+
+@frozen
+class StageScheduled:
+    """A stage may be executed once `due_at` has come."""
+
+    stage: str
+    group: int
+    generation: int
+    attempt: int
+    due_at: datetime
+
+
+@frozen
+class JobClaimed:
+    """A worker took a job; the version of this event is the token that fences its results."""
+
+    stage: str
+    generation: int
+    attempt: int
+    worker: str
+    lease: float
+    kind: JobKind = JobKind.EXECUTE
+
+
+@frozen
+class StageCompleted:
+    """A stage has its output."""
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    output: JSON
+    metrics: dict[str, JSON] = field(factory=dict)
+    artifacts: dict[str, JSON] = field(factory=dict)
+
+
+@frozen
+class StageAttemptFailed:
+    """An attempt, or a check, failed and is made again at `retry_at`.
+
+    `random` is the number that jittered the delay of `delay` seconds.
+    """
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    error: ErrorInfo
+    retry_at: datetime
+    delay: float
+    random: float
+    kind: JobKind = JobKind.EXECUTE
+
+
+@frozen
+class StageFailed:
+    """A stage failed for good; `token` is that of the claim that ended it."""
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    error: ErrorInfo
+
+
+@frozen
+class StageSuspended:
+    """A stage handed its work over and waits; `check_at` is None when only a signal wakes it."""
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    state: JSON
+    check_at: datetime | None
+    deadline: datetime
+    signal: str | None = None
+
+
+@frozen
+class StageResumed:
+    """A suspended stage may be executed again.
+
+    `signal` is the version of the signal that woke it, or None when a check asked for it.
+    """
+
+    stage: str
+    generation: int
+    attempt: int
+    reason: str
+    signal: int | None = None
+
+
+@frozen
+class LeaseExpired:
+    """A claim no longer holds, because its worker stopped renewing it or gave it back.
+
+    `reason` is `LEASE_TIMEOUT`, which uses up an attempt, or `LEASE_RELEASED`, which does not.
+    """
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    worker: str
+    reason: str
+    kind: JobKind = JobKind.EXECUTE
+
+
+@frozen
+class SignalReceived:
+    """Somebody told the run something; a stage that waits for this name uses it once."""
+
+    name: str
+    payload: JSON
+
+
+@frozen
+class RunCompleted:
+    """Every stage has completed."""
+
+    output: JSON
+
+
+@frozen
+class RunFailed:
+    """A stage failed for good (`stage`), or the output of the run does not fit its schema."""
+
+    error: ErrorInfo
+    stage: str | None = None
+
+
+@frozen
+class RunCancelled:
+    """Somebody ended the run."""
+
+    reason: str | None = None
+
+
+@frozen
+class RunRewound:
+    """The run goes on from an earlier execution group.
+
+    What follows version `cut` no longer counts, up to this event. Plan, config and input are
+    those that count from now on, changed or not.
+    """
+
+    stage: str
+    group: int
+    cut: int
+    generation: int
+    plan: Plan
+    config: dict[str, JSON]
+    input: JSON
+    reason: str | None = None
+    idempotency_key: str | None = None
+    request_hash: str | None = None
+
+
+@frozen
+class StageLogged:
+    """User code wrote a line about its work."""
+
+    stage: str
+    generation: int
+    attempt: int
+    level: str
+    message: str
+    fields: dict[str, JSON] = field(factory=dict)
+
+
+@frozen
+class StageProgressed:
+    """User code told how far it is, as a fraction from 0 to 1."""
+
+    stage: str
+    generation: int
+    attempt: int
+    fraction: float
+    message: str | None = None
+    details: dict[str, JSON] = field(factory=dict)
+
+
+@frozen
+class RunAnnotated:
+    """A fact was attached to the run, or to one of its stages."""
+
+    key: str
+    value: JSON
+    stage: str | None = None
+    fields: dict[str, JSON] = field(factory=dict)
+
+
+@frozen
+class ResultDiscarded:
+    """A result came with a token that is no longer the current one; `outcome` names its kind."""
+
+    stage: str
+    token: int
+    outcome: str
+    result: JSON = None
+
+
+@frozen
+class UnknownEvent:
+    """An event of a type, or of a schema number, that this release does not know.
+
+    Histories that hold one can be read and folded. Nothing is decided on them, because what the
+    event changed cannot be known.
+    """
+
+    type: str
+    schema: int
+    data: bytes
+
+
+Transition: TypeAlias = (
+    RunCreated
+    | RunStarted
+    | StageScheduled
+    | JobClaimed
+    | StageCompleted
+    | StageAttemptFailed
+    | StageFailed
+    | StageSuspended
+    | StageResumed
+    | LeaseExpired
+    | SignalReceived
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+    | RunRewound
+)
+"""What changes the state of a run: decided on a state and appended right behind it."""
+
+Note: TypeAlias = StageLogged | StageProgressed | RunAnnotated | ResultDiscarded
+"""What changes no state: one that lost a race is simply appended again, never refused."""
+
+Event: TypeAlias = Transition | Note | UnknownEvent
+
+EVENT_TYPES: Mapping[str, type[Transition | Note]] = MappingProxyType(
+    {
+        "run.created": RunCreated,
+        "run.started": RunStarted,
+        "stage.scheduled": StageScheduled,
+        "job.claimed": JobClaimed,
+        "stage.completed": StageCompleted,
+        "stage.attempt_failed": StageAttemptFailed,
+        "stage.failed": StageFailed,
+        "stage.suspended": StageSuspended,
+        "stage.resumed": StageResumed,
+        "lease.expired": LeaseExpired,
+        "signal.received": SignalReceived,
+        "run.completed": RunCompleted,
+        "run.failed": RunFailed,
+        "run.cancelled": RunCancelled,
+        "run.rewound": RunRewound,
+        "stage.logged": StageLogged,
+        "stage.progressed": StageProgressed,
+        "run.annotated": RunAnnotated,
+        "result.discarded": ResultDiscarded,
+    }
+)
+"""The name of each event on the wire. A name is never used again for something else."""
+
+
+class Fact(Protocol):
+    """An event with its place in the history of its run."""
+
+    @property
+    def run_id(self) -> str:
+        """The run that it belongs to."""
+
+    @property
+    def version(self) -> int:
+        """Its number within the run, from 1."""
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded, in the store's time."""
+
+    @property
+    def event(self) -> Event:
+        """What happened."""
+
+
+@frozen
+class Recorded:
+    """The smallest fact: what folding needs to know of an event, and nothing of any store."""
+
+    run_id: str
+    version: int
+    recorded_at: datetime
+    event: Event

@@ -1,0 +1,319 @@
+"""What a run is: a fold over its events, which never fails on a history that `decide` produced.
+
+The laws of the fold:
+
+1. The first event creates the run; each further one has a higher version.
+2. A stage event speaks about one stage and never touches another.
+3. Notes change nothing but the version.
+4. `run.rewound` leaves exactly what folding the effective history would give.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TypeAlias, TypeVar, assert_never
+
+from attrs import evolve as changed
+from attrs import field, frozen
+
+from eventflow.core import events as e
+from eventflow.core.plan import Plan
+from eventflow.core.stage import (
+    StageEvent,
+    StageState,
+    carried_over,
+    ended,
+    evolve_stage,
+    scheduled,
+)
+from eventflow.core.values import JSON, ErrorInfo, Status
+
+FactT = TypeVar("FactT", bound=e.Fact)
+
+
+@frozen
+class Signal:
+    """A payload that arrived; `used` is the version of the event that used it, or 0."""
+
+    name: str
+    payload: JSON
+    version: int
+    used: int = 0
+
+
+@frozen
+class Ending:
+    """How a run ended, at which version and when."""
+
+    version: int
+    at: datetime
+    output: JSON = None
+    error: ErrorInfo | None = None
+    stage: str | None = None
+    reason: str | None = None
+
+
+@frozen
+class RunState:
+    """One run as of one version.
+
+    `plan`, `config` and `input` are those that count now; a rewind may have replaced them.
+
+    Attributes:
+        run_id: The run.
+        version: The version of the last event that was folded.
+        recorded_at: When that event was recorded.
+        status: What the run is now.
+        plan: The workflow as data.
+        input: What group 1 gets.
+        config: The parsed config of each stage.
+        priority: Higher is claimed earlier.
+        metadata: What the application attached when it created the run.
+        created_at: When it was created.
+        forked_from: The event of another run that this one continues.
+        generation: How many times the run was rewound.
+        stages: Every stage that was scheduled or carried over, by id.
+        signals: What arrived, in order.
+        started_at: When the first job was claimed.
+        started: The version of that; 0 before it.
+        ending: How it ended; None while it is alive.
+        unknown: Versions and types of the events that this release cannot fold.
+    """
+
+    run_id: str
+    version: int
+    recorded_at: datetime
+    status: Status
+    plan: Plan
+    input: JSON
+    config: Mapping[str, JSON]
+    priority: int
+    metadata: Mapping[str, JSON]
+    created_at: datetime
+    forked_from: e.ForkedFrom | None = None
+    generation: int = 0
+    stages: Mapping[str, StageState] = field(factory=dict)
+    signals: tuple[Signal, ...] = ()
+    started_at: datetime | None = None
+    started: int = 0
+    ending: Ending | None = None
+    unknown: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow that this is a run of."""
+        return self.plan.workflow_id
+
+    @property
+    def output(self) -> JSON:
+        """What the run came to; None while it has not completed."""
+        return self.ending.output if self.ending else None
+
+    def outputs_before(self, group: int) -> dict[str, JSON]:
+        """Give the outputs of all completed stages of earlier groups, by stage id."""
+        return {
+            stage.id: stage.output
+            for stage in self.stages.values()
+            if stage.group < group and stage.status is Status.COMPLETED
+        }
+
+    def input_of(self, group: int) -> JSON:
+        """Give what the stages of a group get: the run's input, or what the group before made."""
+        return self.input if group == 1 else self.output_of(group - 1)
+
+    def output_of(self, group: int) -> JSON:
+        """Give a group's output: the one stage's own, or a mapping from stage id to output."""
+        stages = self.plan.group(group)
+        if len(stages) == 1:
+            return self.stages[stages[0].id].output
+        return {stage.id: self.stages[stage.id].output for stage in stages}
+
+    def completed(self, group: int) -> bool:
+        """Tell whether every stage of a group has its output."""
+        return all(
+            (stage := self.stages.get(planned.id)) is not None and stage.status is Status.COMPLETED
+            for planned in self.plan.group(group)
+        )
+
+
+def evolve(state: RunState | None, fact: e.Fact) -> RunState:
+    """Fold one more event into the state of a run.
+
+    Raises:
+        ValueError: The fact cannot follow this state: the history is not one of one run.
+    """
+    if state is None:
+        return _created(fact)
+    if fact.version <= state.version:
+        raise ValueError(f"version {fact.version} cannot follow version {state.version}")
+    after = _transition(state, fact.event, fact)
+    return changed(after, version=fact.version, recorded_at=fact.recorded_at)
+
+
+def replay(history: Iterable[e.Fact]) -> RunState:
+    """Fold a history, whole or effective, from its first event on.
+
+    Raises:
+        ValueError: The history is empty, or does not begin with `run.created`.
+    """
+    state: RunState | None = None
+    for fact in history:
+        state = evolve(state, fact)
+    if state is None:
+        raise ValueError("an empty history is not a run")
+    return state
+
+
+def effective(history: Sequence[FactT]) -> list[FactT]:
+    """Leave out what rewinds have cut; a rewind itself stays, unless a later one cut it."""
+    kept: list[FactT] = []
+    for fact in history:
+        if isinstance(fact.event, e.RunRewound):
+            while kept and kept[-1].version > fact.event.cut:
+                kept.pop()
+        kept.append(fact)
+    return kept
+
+
+RunEvent: TypeAlias = (
+    e.RunCreated
+    | e.RunStarted
+    | e.SignalReceived
+    | e.RunCompleted
+    | e.RunFailed
+    | e.RunCancelled
+    | e.RunRewound
+)
+
+
+def _created(fact: e.Fact) -> RunState:
+    event = fact.event
+    if not isinstance(event, e.RunCreated):
+        found = type(event).__name__
+        raise ValueError(f"a history begins with run.created, not with {found}")  # noqa: TRY004 - the history is wrong, not a type
+    return RunState(
+        run_id=fact.run_id,
+        version=fact.version,
+        recorded_at=fact.recorded_at,
+        status=Status.PENDING,
+        plan=event.plan,
+        input=event.input,
+        config=event.config,
+        priority=event.priority,
+        metadata=event.metadata,
+        created_at=fact.recorded_at,
+        forked_from=event.forked_from,
+        stages={
+            stage.id: carried_over(stage.id, number, event.carried[stage.id], fact)
+            for number, group in enumerate(event.plan.groups, start=1)
+            for stage in group
+            if stage.id in event.carried
+        },
+    )
+
+
+def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
+    """Choose the fold of an event by its class; each class has exactly one."""
+    match event:
+        case e.StageLogged() | e.StageProgressed() | e.RunAnnotated() | e.ResultDiscarded():
+            return state
+        case e.UnknownEvent():
+            return changed(state, unknown=(*state.unknown, (fact.version, event.type)))
+        case e.StageScheduled():
+            return _with_stage(state, scheduled(event, fact))
+        case (
+            e.JobClaimed()
+            | e.StageCompleted()
+            | e.StageAttemptFailed()
+            | e.StageFailed()
+            | e.StageSuspended()
+            | e.StageResumed()
+            | e.LeaseExpired()
+        ):
+            return _stage_transition(state, event, fact)
+        case _:
+            return _run_transition(state, event, fact)
+
+
+def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
+    match event:
+        case e.RunCreated():
+            raise ValueError("a run cannot be created twice")
+        case e.RunStarted():
+            started = changed(state, started_at=fact.recorded_at, started=fact.version)
+            return changed(started, status=_status_of(started))
+        case e.SignalReceived():
+            signal = Signal(event.name, event.payload, fact.version)
+            return changed(state, signals=(*state.signals, signal))
+        case e.RunCompleted():
+            ending = Ending(fact.version, fact.recorded_at, output=event.output)
+            return changed(state, status=Status.COMPLETED, ending=ending)
+        case e.RunFailed():
+            ending = Ending(fact.version, fact.recorded_at, error=event.error, stage=event.stage)
+            return changed(state, status=Status.FAILED, ending=ending)
+        case e.RunCancelled():
+            return _cancelled(state, event, fact)
+        case e.RunRewound():
+            return _rewound(state, event)
+        case _:
+            assert_never(event)
+
+
+def _cancelled(state: RunState, event: e.RunCancelled, fact: e.Fact) -> RunState:
+    return changed(
+        state,
+        status=Status.CANCELLED,
+        ending=Ending(fact.version, fact.recorded_at, reason=event.reason),
+        stages={
+            stage.id: ended(stage, Status.CANCELLED, fact) if stage.alive else stage
+            for stage in state.stages.values()
+        },
+    )
+
+
+def _rewound(state: RunState, event: e.RunRewound) -> RunState:
+    """Take back everything beyond the cut, as if it had never been folded."""
+    was_started = 0 < state.started <= event.cut
+    return changed(
+        state,
+        status=Status.RUNNING if was_started else Status.PENDING,
+        plan=event.plan,
+        config=event.config,
+        input=event.input,
+        generation=event.generation,
+        stages={s.id: s for s in state.stages.values() if 0 < s.ended <= event.cut},
+        signals=tuple(
+            signal if signal.used <= event.cut else changed(signal, used=0)
+            for signal in state.signals
+            if signal.version <= event.cut
+        ),
+        started=state.started if was_started else 0,
+        started_at=state.started_at if was_started else None,
+        ending=None,
+        unknown=tuple(each for each in state.unknown if each[0] <= event.cut),
+    )
+
+
+def _stage_transition(state: RunState, event: StageEvent, fact: e.Fact) -> RunState:
+    after = _with_stage(state, evolve_stage(state.stages[event.stage], event, fact))
+    if isinstance(event, e.StageResumed) and event.signal is not None:
+        return changed(after, signals=_used(state.signals, event.signal, fact.version))
+    return after
+
+
+def _with_stage(state: RunState, stage: StageState) -> RunState:
+    after = changed(state, stages={**state.stages, stage.id: stage})
+    return changed(after, status=_status_of(after))
+
+
+def _used(signals: tuple[Signal, ...], version: int, used: int) -> tuple[Signal, ...]:
+    return tuple(
+        changed(signal, used=used) if signal.version == version else signal for signal in signals
+    )
+
+
+def _status_of(state: RunState) -> Status:
+    """Derive the status of a run that has not ended from its stages."""
+    if not state.started:
+        return Status.PENDING
+    waiting = [stage.suspension is not None for stage in state.stages.values() if stage.alive]
+    return Status.SUSPENDED if waiting and all(waiting) else Status.RUNNING

@@ -1,0 +1,1 @@
+"""What users write: stages and workflows, and the schemas between their types and JSON."""

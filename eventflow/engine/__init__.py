@@ -1,0 +1,1 @@
+"""Load, fold, decide, append, and again on conflict: the one way to change a run."""

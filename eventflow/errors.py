@@ -1,0 +1,183 @@
+"""Every exception that eventflow raises; a message says what is wrong, what there is, what to do.
+
+```text
+EventflowError
+├── WorkflowNotFound, RunNotFound, StageNotFound, OutputNotFound
+├── InvalidWorkflow                      when a workflow is built
+├── InvalidData
+│   ├── InvalidInput, InvalidConfig      what a caller gave
+│   └── InvalidOutput                    what a stage returned, suspended with or was answered
+├── CannotRerun, RunEnded                a command that the state of the run does not allow
+├── RunFailed, RunCancelled              how a run ended
+├── ResultTimeout
+├── IdempotencyMismatch
+├── StaleToken                           a result that came too late
+├── StoreUnavailable, UnknownStore, SchemaTooNew
+└── HistoryAltered
+```
+"""
+
+from collections.abc import Sequence
+
+from attrs import frozen
+
+
+class EventflowError(Exception):
+    """The base of every error of eventflow."""
+
+
+class WorkflowNotFound(EventflowError):
+    """No workflow with this id is registered."""
+
+
+class RunNotFound(EventflowError):
+    """The store holds no run with this id."""
+
+
+class StageNotFound(EventflowError):
+    """The workflow has no stage with this id."""
+
+
+class OutputNotFound(EventflowError):
+    """An earlier output that a stage requires does not exist."""
+
+
+class InvalidWorkflow(EventflowError):
+    """A workflow cannot be built as it was put together."""
+
+
+@frozen
+class Problem:
+    """One thing that is wrong with a value: where, and why.
+
+    Attributes:
+        path: The place of the field, such as `settings.max_items` or `items[3]`; empty for the
+            value as a whole.
+        reason: What is wrong there.
+    """
+
+    path: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Say both on one line."""
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
+class InvalidData(EventflowError):
+    """A value does not fit its schema.
+
+    Attributes:
+        problems: Every field that is wrong, with its path.
+    """
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        lines = [message, *(f"  {problem}" for problem in self.problems)]
+        super().__init__("\n".join(lines))
+
+
+class InvalidInput(InvalidData):
+    """The input of a run, or what reached a stage, does not fit the input schema."""
+
+
+class InvalidConfig(InvalidData):
+    """The config of one stage or more does not fit; all of them are listed."""
+
+
+class InvalidOutput(InvalidData):
+    """An output, a suspended state or a check result does not fit its schema."""
+
+
+class CannotRerun(EventflowError):
+    """The run cannot go back to this stage; nothing was appended."""
+
+
+class RunEnded(EventflowError):
+    """The run has ended, so it takes no more signals; nothing was appended."""
+
+
+class RunFailed(EventflowError):
+    """The run ended as failed.
+
+    Attributes:
+        run_id: The run.
+        stage: The first stage that failed, if a stage did.
+        error_type: The qualified name of the error's class.
+        reason: The error's own message.
+    """
+
+    def __init__(self, run_id: str, stage: str | None, error_type: str, reason: str) -> None:
+        self.run_id = run_id
+        self.stage = stage
+        self.error_type = error_type
+        self.reason = reason
+        where = f' in stage "{stage}"' if stage is not None else ""
+        super().__init__(f"Run {run_id} failed{where}: {error_type}: {reason}")
+
+
+class RunCancelled(EventflowError):
+    """The run was cancelled.
+
+    Attributes:
+        run_id: The run.
+        reason: Why, if that was said.
+    """
+
+    def __init__(self, run_id: str, reason: str | None) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        super().__init__(f"Run {run_id} was cancelled" + (f": {reason}" if reason else ""))
+
+
+class ResultTimeout(EventflowError):
+    """The run did not end in the time that the caller was willing to wait; it goes on."""
+
+
+class IdempotencyMismatch(EventflowError):
+    """The idempotency key was used before, for another request."""
+
+
+class StaleToken(EventflowError):
+    """The claim behind this result no longer holds; the result was recorded as discarded.
+
+    Attributes:
+        run_id: The run.
+        stage: The stage.
+        token: The token that is no longer the current one.
+    """
+
+    def __init__(self, run_id: str, stage: str, token: int) -> None:
+        self.run_id = run_id
+        self.stage = stage
+        self.token = token
+        super().__init__(
+            f'Token {token} of stage "{stage}" in run {run_id} is no longer the current one: '
+            "the lease expired, or the run was cancelled or rewound"
+        )
+
+
+class StoreUnavailable(EventflowError):
+    """The store cannot be reached or cannot be written; nothing was half-written."""
+
+
+class UnknownStore(EventflowError):
+    """No installed store answers to the scheme of this URL, or its driver is missing."""
+
+
+class SchemaTooNew(EventflowError):
+    """A newer release of eventflow wrote this; this release would not understand it."""
+
+
+class HistoryAltered(EventflowError):
+    """The recorded history does not fit its hash chain.
+
+    Attributes:
+        run_id: The run.
+        version: The first event that does not fit.
+    """
+
+    def __init__(self, run_id: str, version: int, reason: str) -> None:
+        self.run_id = run_id
+        self.version = version
+        super().__init__(f"The history of run {run_id} was altered at version {version}: {reason}")

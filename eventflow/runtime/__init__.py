@@ -1,0 +1,1 @@
+"""What runs in an application: the clock, the workers, and the handles to runs."""

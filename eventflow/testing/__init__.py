@@ -1,0 +1,1 @@
+"""What applications and store authors need in their tests."""
