@@ -8,6 +8,7 @@ from attrs import evolve as changed
 from attrs import field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.laws import stage_step
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
 
 LEASE_LOST = ErrorInfo(
@@ -143,6 +144,13 @@ def carried_over(stage_id: str, group: int, output: JSON, fact: e.Fact) -> Stage
 
 def evolve_stage(stage: StageState, event: StageEvent, fact: e.Fact) -> StageState:
     """Fold one more event into the state of the stage that it speaks about."""
+    kind = getattr(event, "kind", None)
+    status = stage_step(stage.status, event, kind)
+    return changed(_after(stage, event, fact), status=status)
+
+
+def _after(stage: StageState, event: StageEvent, fact: e.Fact) -> StageState:
+    """Choose the fold of an event by its class; the status comes from the table."""
     match event:
         case e.JobClaimed():
             return _claimed(stage, event, fact)

@@ -16,6 +16,7 @@ from attrs import evolve as changed
 from attrs import field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.laws import run_step
 from eventflow.core.plan import Plan
 from eventflow.core.stage import (
     StageEvent,
@@ -239,17 +240,17 @@ def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
         case e.RunCreated():
             raise ValueError("a run cannot be created twice")
         case e.RunStarted():
+            run_step(state.status, event)
             started = changed(state, started_at=fact.recorded_at, started=fact.version)
             return changed(started, status=_status_of(started))
         case e.SignalReceived():
             signal = Signal(event.name, event.payload, fact.version)
             return changed(state, signals=(*state.signals, signal))
         case e.RunCompleted():
-            ending = Ending(fact.version, fact.recorded_at, output=event.output)
-            return changed(state, status=Status.COMPLETED, ending=ending)
+            return _ended(state, event, Ending(fact.version, fact.recorded_at, output=event.output))
         case e.RunFailed():
             ending = Ending(fact.version, fact.recorded_at, error=event.error, stage=event.stage)
-            return changed(state, status=Status.FAILED, ending=ending)
+            return _ended(state, event, ending)
         case e.RunCancelled():
             return _cancelled(state, event, fact)
         case e.RunRewound():
@@ -258,20 +259,23 @@ def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
             assert_never(event)
 
 
+def _ended(state: RunState, event: RunEvent, ending: Ending) -> RunState:
+    status = run_step(state.status, event) or state.status
+    return changed(state, status=status, ending=ending)
+
+
 def _cancelled(state: RunState, event: e.RunCancelled, fact: e.Fact) -> RunState:
-    return changed(
-        state,
-        status=Status.CANCELLED,
-        ending=Ending(fact.version, fact.recorded_at, reason=event.reason),
-        stages={
-            stage.id: ended(stage, Status.CANCELLED, fact) if stage.alive else stage
-            for stage in state.stages.values()
-        },
-    )
+    stages = {
+        stage.id: ended(stage, Status.CANCELLED, fact) if stage.alive else stage
+        for stage in state.stages.values()
+    }
+    ending = Ending(fact.version, fact.recorded_at, reason=event.reason)
+    return changed(_ended(state, event, ending), stages=stages)
 
 
 def _rewound(state: RunState, event: e.RunRewound) -> RunState:
     """Take back everything beyond the cut, as if it had never been folded."""
+    run_step(state.status, event)
     was_started = 0 < state.started <= event.cut
     return changed(
         state,
@@ -280,7 +284,11 @@ def _rewound(state: RunState, event: e.RunRewound) -> RunState:
         config=event.config,
         input=event.input,
         generation=event.generation,
-        stages={s.id: s for s in state.stages.values() if 0 < s.ended <= event.cut},
+        stages={
+            stage.id: stage
+            for stage in state.stages.values()
+            if 0 < stage.ended <= event.cut and stage.group < event.group
+        },
         signals=tuple(
             signal if signal.used <= event.cut else changed(signal, used=0)
             for signal in state.signals

@@ -1,0 +1,171 @@
+"""Which events a command leads to: a pure choice, made again whenever an append lost a race.
+
+The laws of the choice:
+
+1. No event is what a command that came too late gets, unless it is a result: a result with a
+   token that is no longer the current one is recorded as discarded.
+2. An error of `eventflow.errors` is what a command gets that the caller must hear of.
+3. Whatever follows from an event (the next group, the end of the run) is decided with it.
+"""
+
+from eventflow.core import commands as c
+from eventflow.core import events as e
+from eventflow.core.draft import Draft
+from eventflow.core.results import decide_result
+from eventflow.core.rewind import earlier_outputs, refuse_unless_ended
+from eventflow.core.stage import LEASE_LOST, Claim, StageState
+from eventflow.core.state import RunState
+from eventflow.errors import RunEnded, SchemaTooNew
+
+
+def decide(state: RunState | None, command: c.Command) -> tuple[e.Event, ...]:
+    """Decide which events to append behind a state; none if there is nothing to do.
+
+    Raises:
+        CannotRerun: A rewind to a group whose earlier groups have no outputs, or of a run that is
+            alive.
+        RunEnded: A signal to a run that has ended.
+        SchemaTooNew: The history holds events that this release does not know.
+        StageNotFound: A rewind to a stage that the plan does not have.
+        ValueError: The run exists already, or does not exist.
+    """
+    return tuple(draft(state, command).events)
+
+
+def draft(state: RunState | None, command: c.Command) -> Draft:
+    """Decide like `decide`, and keep the state that the events lead to."""
+    if isinstance(command, c.CreateRun):
+        return _create(state, command)
+    work = Draft(_decidable(state), command.now)
+    match command:
+        case c.ClaimJob():
+            _claim(work, command)
+        case c.ReceiveSignal():
+            _receive_signal(work, command)
+        case c.CancelRun():
+            if not work.run.status.ended:
+                work.add(e.RunCancelled(command.reason))
+        case c.RewindRun():
+            _rewind(work, command)
+        case _:
+            decide_result(work, command)
+    return work
+
+
+def _decidable(state: RunState | None) -> RunState:
+    if state is None:
+        raise ValueError("a run that does not exist can only be created")
+    if state.unknown:
+        version, kind = state.unknown[0]
+        raise SchemaTooNew(
+            f"Run {state.run_id} has events that this release of eventflow does not know, first "
+            f'"{kind}" at version {version}: a newer release wrote them; upgrade this process'
+        )
+    return state
+
+
+def _create(state: RunState | None, command: c.CreateRun) -> Draft:
+    if state is not None:
+        raise ValueError(f"run {state.run_id} exists already")
+    work = Draft(None, command.now)
+    work.add(
+        e.RunCreated(
+            workflow_id=command.plan.workflow_id,
+            plan=command.plan,
+            input=command.input,
+            config=dict(command.config),
+            priority=command.priority,
+            metadata=dict(command.metadata),
+            idempotency_key=command.idempotency_key,
+            request_hash=command.request_hash,
+            forked_from=command.forked_from,
+            carried=dict(command.carried),
+        )
+    )
+    work.schedule(command.group)
+    return work
+
+
+def _claim(work: Draft, command: c.ClaimJob) -> None:
+    """Take the job, after ending a claim that has expired; nothing if it is no longer to be had."""
+    stage = work.run.stages.get(command.stage)
+    if stage is None or not _to_be_had(stage, command):
+        return
+    if stage.claim is not None and command.seen_leased:
+        stage = _expire(work, stage, stage.claim)
+    if stage.alive:
+        if not work.run.started:
+            work.add(e.RunStarted())
+        work.add(
+            e.JobClaimed(
+                stage=stage.id,
+                generation=stage.generation,
+                attempt=stage.attempt,
+                worker=command.worker,
+                lease=command.lease,
+                kind=stage.job,
+            )
+        )
+
+
+def _to_be_had(stage: StageState, command: c.ClaimJob) -> bool:
+    """Tell whether the job's row, as it was seen, still describes the job."""
+    if stage.due_at is None:
+        return False
+    if stage.claim is None:
+        return command.seen_token == 0 and stage.due_at <= command.now
+    return command.seen_token == stage.claim.token
+
+
+def _expire(work: Draft, stage: StageState, claim: Claim) -> StageState:
+    """End a claim that its worker stopped renewing; the last attempt takes the stage with it."""
+    work.add(
+        e.LeaseExpired(
+            stage=stage.id,
+            generation=stage.generation,
+            attempt=stage.attempt,
+            token=claim.token,
+            worker=claim.worker,
+            reason=e.LEASE_TIMEOUT,
+            kind=claim.kind,
+        )
+    )
+    used = stage.attempt if stage.suspension is None else stage.suspension.failures + 1
+    if used >= work.policy(stage.id).max_attempts:
+        work.fail_stage(stage, LEASE_LOST)
+    return work.run.stages[stage.id]
+
+
+def _receive_signal(work: Draft, command: c.ReceiveSignal) -> None:
+    if work.run.status.ended:
+        raise RunEnded(
+            f'Run {work.run.run_id} is {work.run.status}, so nothing waits for "{command.name}"; '
+            "rerun it from the stage that waits, then send the signal"
+        )
+    work.add(e.SignalReceived(command.name, command.payload))
+    for stage in work.run.stages.values():
+        if stage.suspension is not None and stage.suspension.signal == command.name:
+            work.resume_by_signal(stage)
+            return
+
+
+def _rewind(work: Draft, command: c.RewindRun) -> None:
+    run = work.run
+    ending = refuse_unless_ended(run, command.stage)
+    group, _ = earlier_outputs(run, command.plan, command.stage)
+    later = [s.scheduled for s in run.stages.values() if s.group >= group and s.scheduled]
+    work.add(
+        e.RunRewound(
+            stage=command.stage,
+            group=group,
+            cut=min([*later, ending.version]) - 1,
+            generation=run.generation + 1,
+            plan=command.plan,
+            config=dict(command.config),
+            input=command.input,
+            reason=command.reason,
+            idempotency_key=command.idempotency_key,
+            request_hash=command.request_hash,
+        )
+    )
+    work.schedule(group)

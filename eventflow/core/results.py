@@ -1,0 +1,179 @@
+"""What becomes of a worker's result: recorded, or discarded when its token is no longer current."""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from eventflow.core import commands as c
+from eventflow.core import events as e
+from eventflow.core.draft import Draft
+from eventflow.core.stage import Claim, StageState, Suspension
+from eventflow.core.values import JSON, ErrorInfo, JobKind
+
+
+def decide_result(work: Draft, command: c.StageResult) -> None:
+    """Decide what a result leads to."""
+    stage = work.run.stages.get(command.stage)
+    if stage is None or stage.claim is None or not _is_current(stage.claim, command):
+        _discard(work, command)
+    else:
+        _record(work, stage, stage.claim, command)
+
+
+def _is_current(claim: Claim, command: c.StageResult) -> bool:
+    """Tell whether the claim behind a result still holds, and is for the job that it speaks of."""
+    if claim.token != command.token:
+        return False
+    if isinstance(command, c.SuspendStage):
+        return claim.kind is JobKind.EXECUTE
+    if isinstance(command, c.FailCheck | c.ReenterStage | c.ExpireWait):
+        return claim.kind is JobKind.CHECK
+    return True
+
+
+def _record(work: Draft, stage: StageState, claim: Claim, command: c.StageResult) -> None:
+    match command:
+        case c.CompleteStage():
+            _complete(work, stage, command)
+        case c.SuspendStage():
+            _suspend(work, stage, command)
+        case c.FailAttempt():
+            _fail_attempt(work, stage, command)
+        case c.FailCheck():
+            _fail_check(work, stage, command)
+        case c.ReenterStage():
+            work.resume(stage, "reentered")
+        case c.ExpireWait():
+            work.fail_stage(stage, _waited_too_long(stage.suspension, work.now))
+        case c.ReleaseJob():
+            _release(work, stage, claim)
+        case _:
+            assert_never(command)
+
+
+def _discard(work: Draft, command: c.StageResult) -> None:
+    outcome, result = _refused(command)
+    if outcome is not None:
+        work.add(e.ResultDiscarded(command.stage, command.token, outcome, result))
+
+
+def _refused(command: c.StageResult) -> tuple[str | None, JSON]:
+    """Name a refused result, with what it held; giving up a claim that is gone needs no record."""
+    match command:
+        case c.CompleteStage():
+            return "completed", command.output
+        case c.SuspendStage():
+            return "suspended", command.state
+        case c.FailAttempt():
+            return "failed", command.error.message
+        case c.FailCheck():
+            return "check failed", command.error.message
+        case c.ReenterStage():
+            return "reentered", None
+        case c.ExpireWait() | c.ReleaseJob():
+            return None, None
+        case _:
+            assert_never(command)
+
+
+def _complete(work: Draft, stage: StageState, command: c.CompleteStage) -> None:
+    work.add(
+        e.StageCompleted(
+            stage=stage.id,
+            generation=stage.generation,
+            attempt=stage.attempt,
+            token=command.token,
+            output=command.output,
+            metrics=dict(command.metrics),
+            artifacts=dict(command.artifacts),
+        )
+    )
+    work.advance(stage.group, command.rejection)
+
+
+def _suspend(work: Draft, stage: StageState, command: c.SuspendStage) -> None:
+    """Let the stage wait; a signal that came before is used at once."""
+    deadline = work.now + timedelta(seconds=command.max_wait)
+    check_at = None
+    if command.check_after is not None:
+        check_at = min(work.now + timedelta(seconds=command.check_after), deadline)
+    work.add(
+        e.StageSuspended(
+            stage=stage.id,
+            generation=stage.generation,
+            attempt=stage.attempt,
+            token=command.token,
+            state=command.state,
+            check_at=check_at,
+            deadline=deadline,
+            signal=command.signal,
+        )
+    )
+    if command.signal is not None:
+        work.resume_by_signal(work.run.stages[stage.id])
+
+
+def _fail_attempt(work: Draft, stage: StageState, command: c.FailAttempt) -> None:
+    policy = work.policy(stage.id)
+    covered = command.names is None or policy.covers(command.names)
+    if command.final or not covered or stage.attempt >= policy.max_attempts:
+        work.fail_stage(stage, command.error)
+        return
+    delay = policy.delay(stage.attempt, command.random)
+    _try_again(work, stage, command, delay, work.now + delay)
+
+
+def _fail_check(work: Draft, stage: StageState, command: c.FailCheck) -> None:
+    """Check again after a while; fail when the budget is spent, or at the last check."""
+    policy = work.policy(stage.id)
+    waiting = stage.suspension
+    if (
+        waiting is None
+        or work.now >= waiting.deadline
+        or waiting.failures + 1 >= policy.max_attempts
+    ):
+        work.fail_stage(stage, command.error)
+        return
+    delay = policy.delay(waiting.failures + 1, command.random)
+    retry_at = min(work.now + delay, waiting.deadline)
+    _try_again(work, stage, command, delay, retry_at)
+
+
+def _try_again(
+    work: Draft,
+    stage: StageState,
+    command: c.FailAttempt | c.FailCheck,
+    delay: timedelta,
+    retry_at: datetime,
+) -> None:
+    work.add(
+        e.StageAttemptFailed(
+            stage=stage.id,
+            generation=stage.generation,
+            attempt=stage.attempt,
+            token=command.token,
+            error=command.error,
+            retry_at=retry_at,
+            delay=delay.total_seconds(),
+            random=command.random,
+            kind=JobKind.CHECK if isinstance(command, c.FailCheck) else JobKind.EXECUTE,
+        )
+    )
+
+
+def _waited_too_long(waiting: Suspension | None, now: datetime) -> ErrorInfo:
+    waited = now - waiting.since if waiting is not None else timedelta()
+    return ErrorInfo("eventflow.WaitExpired", f"still pending after waiting for {waited}")
+
+
+def _release(work: Draft, stage: StageState, claim: Claim) -> None:
+    work.add(
+        e.LeaseExpired(
+            stage=stage.id,
+            generation=stage.generation,
+            attempt=stage.attempt,
+            token=claim.token,
+            worker=claim.worker,
+            reason=e.LEASE_RELEASED,
+            kind=claim.kind,
+        )
+    )

@@ -1,0 +1,98 @@
+"""From where a run can go on again: the rules that a rerun and a fork share."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from eventflow.core.commands import CreateRun
+from eventflow.core.events import ForkedFrom
+from eventflow.core.plan import Plan
+from eventflow.core.state import Ending, RunState
+from eventflow.core.values import JSON
+from eventflow.errors import CannotRerun, StageNotFound
+
+
+def refuse_unless_ended(state: RunState, stage_id: str) -> Ending:
+    """Give the ending of a run.
+
+    Raises:
+        CannotRerun: The run is alive.
+    """
+    if state.ending is None:
+        raise CannotRerun(
+            f'Cannot rerun from stage "{stage_id}": run {state.run_id} is still {state.status}; '
+            "cancel it first, or wait until it has ended"
+        )
+    return state.ending
+
+
+def earlier_outputs(state: RunState, plan: Plan, stage_id: str) -> tuple[int, dict[str, JSON]]:
+    """Give the group of a stage in a plan, and the outputs of all groups before it.
+
+    Raises:
+        StageNotFound: The plan has no such stage.
+        CannotRerun: An earlier group of the plan has no outputs in the effective history.
+    """
+    found = plan.find(stage_id)
+    if found is None:
+        known = ", ".join(f'"{each}"' for each in plan.stage_ids())
+        raise StageNotFound(
+            f'Stage "{stage_id}" not found in workflow "{plan.workflow_id}"; it has {known}'
+        )
+    group = found[0]
+    for number in range(1, group):
+        _refuse_unless_completed(state, plan, stage_id, number, group)
+    return group, state.outputs_before(group)
+
+
+def _refuse_unless_completed(
+    state: RunState, plan: Plan, stage_id: str, number: int, group: int
+) -> None:
+    planned = {stage.id for stage in plan.group(number)}
+    ran = {stage.id for stage in state.stages.values() if stage.group == number}
+    if ran and ran != planned:
+        raise CannotRerun(
+            f'Cannot rerun from stage "{stage_id}": execution group {number} ran as '
+            f"{', '.join(sorted(ran))}, but is now {', '.join(sorted(planned))}; "
+            f"rerun from group {number} or an earlier one"
+        )
+    if planned != {id_ for id_ in state.outputs_before(number + 1) if id_ in ran}:
+        raise CannotRerun(
+            f'Cannot rerun from stage "{stage_id}": no completed stages found before execution '
+            f"group {group}; rerun from execution group {number} or an earlier one"
+        )
+
+
+def fork_command(
+    state: RunState,
+    stage_id: str,
+    *,
+    now: datetime,
+    head_hash: str,
+    plan: Plan,
+    config: Mapping[str, JSON],
+    input: JSON,
+    metadata: Mapping[str, JSON],
+    idempotency_key: str | None,
+    request_hash: str | None,
+) -> CreateRun:
+    """Ask for a new run that goes on from a stage of this one, with the outputs that it needs.
+
+    Raises:
+        StageNotFound: The plan has no such stage.
+        CannotRerun: The run is alive, or an earlier group has no outputs.
+    """
+    refuse_unless_ended(state, stage_id)
+    group, outputs = earlier_outputs(state, plan, stage_id)
+    return CreateRun(
+        now=now,
+        plan=plan,
+        input=input,
+        config=config,
+        priority=state.priority,
+        metadata=metadata,
+        idempotency_key=idempotency_key,
+        request_hash=request_hash,
+        group=group,
+        forked_from=ForkedFrom(state.run_id, state.version, head_hash),
+        carried=outputs,
+    )
