@@ -32,42 +32,49 @@ def decide(state: RunState | None, command: c.Command) -> tuple[e.Event, ...]:
     return tuple(draft(state, command).events)
 
 
-def draft(state: RunState | None, command: c.Command) -> Draft:
-    """Decide like `decide`, and keep the state that the events lead to."""
-    if isinstance(command, c.CreateRun):
-        return _create(state, command)
-    work = Draft(_decidable(state), command.now)
-    match command:
-        case c.ClaimJob():
-            _claim(work, command)
-        case c.ReceiveSignal():
-            _receive_signal(work, command)
-        case c.CancelRun():
-            if not work.run.status.ended:
-                work.add(e.RunCancelled(command.reason))
-        case c.RewindRun():
-            _rewind(work, command)
-        case _:
-            decide_result(work, command)
+def draft(state: RunState | None, command: c.Command, run_id: str = "") -> Draft:
+    """Decide like `decide`, and keep the state that the events lead to.
+
+    `run_id` names a run that does not exist yet.
+    """
+    work = Draft(state, command.now, run_id)
+    extend(work, command)
     return work
 
 
-def _decidable(state: RunState | None) -> RunState:
-    if state is None:
+def extend(work: Draft, command: c.Command) -> None:
+    """Decide one more command on what was decided already, to be appended with it."""
+    match command:
+        case c.CreateRun():
+            _create(work, command)
+        case c.ClaimJob():
+            _claim(_decidable(work), command)
+        case c.ReceiveSignal():
+            _receive_signal(_decidable(work), command)
+        case c.CancelRun():
+            _cancel(_decidable(work), command)
+        case c.RewindRun():
+            _rewind(_decidable(work), command)
+        case _:
+            decide_result(_decidable(work), command)
+
+
+def _decidable(work: Draft) -> Draft:
+    if work.state is None:
         raise ValueError("a run that does not exist can only be created")
-    if state.unknown:
-        version, kind = state.unknown[0]
+    if work.state.unknown:
+        version, kind = work.state.unknown[0]
         raise SchemaTooNew(
-            f"Run {state.run_id} has events that this release of eventflow does not know, first "
-            f'"{kind}" at version {version}: a newer release wrote them; upgrade this process'
+            f"Run {work.run.run_id} has events that this release of eventflow does not know, "
+            f'first "{kind}" at version {version}: a newer release wrote them; '
+            "upgrade this process"
         )
-    return state
+    return work
 
 
-def _create(state: RunState | None, command: c.CreateRun) -> Draft:
-    if state is not None:
-        raise ValueError(f"run {state.run_id} exists already")
-    work = Draft(None, command.now)
+def _create(work: Draft, command: c.CreateRun) -> None:
+    if work.state is not None:
+        raise ValueError(f"run {work.run.run_id} exists already")
     work.add(
         e.RunCreated(
             workflow_id=command.plan.workflow_id,
@@ -83,7 +90,11 @@ def _create(state: RunState | None, command: c.CreateRun) -> Draft:
         )
     )
     work.schedule(command.group)
-    return work
+
+
+def _cancel(work: Draft, command: c.CancelRun) -> None:
+    if not work.run.status.ended:
+        work.add(e.RunCancelled(command.reason))
 
 
 def _claim(work: Draft, command: c.ClaimJob) -> None:
