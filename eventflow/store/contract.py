@@ -199,11 +199,11 @@ class Store(Protocol):
     async def runs(self, query: RunQuery) -> RunPage:
         """List runs and their rows, newest first by position."""
 
-    async def wait(self, after: int, timeout: float) -> None:
+    async def wait(self, after: int, timeout: float) -> int:
         """Return once something was appended beyond a position, or after `timeout` seconds.
 
-        It may return early. It never misses an append of this process, and notices those of other
-        processes within milliseconds.
+        Gives the newest position that it knows of. It may return early. It never misses an append
+        of this process, and notices those of other processes within milliseconds.
         """
 
     async def now(self) -> datetime:
