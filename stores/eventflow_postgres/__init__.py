@@ -1,0 +1,5 @@
+"""The PostgreSQL store of eventflow; it uses nothing that another store could not use."""
+
+from eventflow_postgres.store import PostgresStore, connect
+
+__all__ = ["PostgresStore", "connect"]

@@ -1,0 +1,217 @@
+"""Where the database is, as one URL says it; a password is never shown in a repr or a message."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from attrs import field, frozen
+
+DEFAULT_SCHEMA = "eventflow"
+LONGEST_NAME = 63
+
+_DRIVER_PARAMETERS = frozenset(
+    {
+        "database",
+        "dbname",
+        "gsslib",
+        "host",
+        "krbsrvname",
+        "passfile",
+        "password",
+        "port",
+        "service",
+        "ssl_max_protocol_version",
+        "ssl_min_protocol_version",
+        "sslcert",
+        "sslcrl",
+        "sslkey",
+        "sslmode",
+        "sslnegotiation",
+        "sslpassword",
+        "sslrootcert",
+        "user",
+    }
+)
+_OWN_PARAMETERS = frozenset(
+    {
+        "application_name",
+        "command_timeout",
+        "connect_timeout",
+        "listen",
+        "pool_size",
+        "retry_timeout",
+        "schema",
+        "statement_cache_size",
+        "target_session_attrs",
+    }
+)
+_SECRET_PARAMETERS = frozenset({"password", "sslpassword"})
+_SESSIONS = ("any", "primary", "standby", "read-write", "read-only", "prefer-standby")
+_SWITCH = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+_HIDDEN = "***"
+
+T = TypeVar("T")
+
+
+@frozen
+class Address:
+    """What a URL asks for.
+
+    Attributes:
+        shown: The URL without passwords.
+        dsn: What the driver gets; it may hold a password.
+        schema: The schema that holds the tables.
+        pool_size: How many connections serve reads, at most.
+        statement_cache_size: How many prepared statements a connection keeps; 0 behind a pooler
+            that gives each transaction another connection.
+        listen: Whether to be woken by notifications; otherwise the store polls.
+        target_session_attrs: Which of several hosts will do.
+        application_name: What the server calls the connections.
+        connect_timeout: Seconds to wait for one connection.
+        command_timeout: Seconds to wait for one statement.
+        retry_timeout: Seconds to try again while the database is away.
+        secrets: The passwords, so that they can be hidden.
+    """
+
+    shown: str
+    dsn: str = field(repr=False)
+    schema: str = DEFAULT_SCHEMA
+    pool_size: int = 4
+    statement_cache_size: int = 100
+    listen: bool = True
+    target_session_attrs: str = "read-write"
+    application_name: str = "eventflow"
+    connect_timeout: float = 5.0
+    command_timeout: float = 15.0
+    retry_timeout: float = 10.0
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def quoted_schema(self) -> str:
+        """The schema as SQL names it."""
+        return quoted(self.schema)
+
+    @property
+    def pooled(self) -> bool:
+        """Whether a pooler stands between, so that a session keeps nothing."""
+        return self.statement_cache_size == 0
+
+    def redact(self, text: str) -> str:
+        """Hide the passwords in a message that somebody else wrote."""
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQL.
+
+    Raises:
+        ValueError: PostgreSQL cannot have such a name.
+    """
+    if not name or "\0" in name or len(name.encode()) > LONGEST_NAME:
+        raise ValueError(
+            f"{name!r} cannot be the name of a schema: PostgreSQL allows 1 to {LONGEST_NAME} bytes"
+        )
+    return '"' + name.replace('"', '""') + '"'
+
+
+def parse_address(url: str) -> Address:
+    """Read a URL such as `postgresql://user:password@host1,host2/db?schema=eventflow`.
+
+    Raises:
+        ValueError: The URL has a parameter that does not exist, or a value that does not fit; the
+            message shows no password.
+    """
+    parts = _split(url)
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    _refuse_unknown(given)
+    cache = _number(given, "statement_cache_size", 100)
+    schema = given.get("schema", DEFAULT_SCHEMA)
+    quoted(schema)
+    return Address(
+        shown=_shown(parts, given),
+        dsn=_dsn(parts, given),
+        schema=schema,
+        pool_size=_number(given, "pool_size", 4, least=1),
+        statement_cache_size=cache,
+        listen=_choice(given, "listen", _SWITCH, default="true" if cache else "false"),
+        target_session_attrs=_choice(
+            given, "target_session_attrs", {name: name for name in _SESSIONS}, default="read-write"
+        ),
+        application_name=given.get("application_name", "eventflow"),
+        connect_timeout=_seconds(given, "connect_timeout", 5.0),
+        command_timeout=_seconds(given, "command_timeout", 15.0),
+        retry_timeout=_seconds(given, "retry_timeout", 10.0),
+        secrets=_secrets(parts, given),
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError(f"cannot read the store URL {_without_password(url)!r}") from None
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ValueError(
+            f"a PostgreSQL URL begins with postgresql:// or postgres://, not {parts.scheme!r}"
+        )
+    return parts
+
+
+def _refuse_unknown(given: Mapping[str, str]) -> None:
+    known = _DRIVER_PARAMETERS | _OWN_PARAMETERS
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise ValueError(
+            f"unknown parameter in the PostgreSQL URL: {', '.join(unknown)}; "
+            f"there are: {', '.join(sorted(known))}"
+        )
+
+
+def _number(given: Mapping[str, str], name: str, default: int, least: int = 0) -> int:
+    text = given.get(name, str(default))
+    if not text.isdecimal() or int(text) < least:
+        raise ValueError(f"{name} in the PostgreSQL URL is a number from {least}, not {text!r}")
+    return int(text)
+
+
+def _seconds(given: Mapping[str, str], name: str, default: float) -> float:
+    text = given.get(name, str(default))
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        raise ValueError(f"{name} in the PostgreSQL URL is a number of seconds, not {text!r}")
+    return float(text)
+
+
+def _choice(given: Mapping[str, str], name: str, choices: Mapping[str, T], default: str) -> T:
+    text = given.get(name, default)
+    if text not in choices:
+        raise ValueError(
+            f"{name} in the PostgreSQL URL is one of {', '.join(choices)}, not {text!r}"
+        )
+    return choices[text]
+
+
+def _dsn(parts: SplitResult, given: Mapping[str, str]) -> str:
+    kept = {name: value for name, value in given.items() if name in _DRIVER_PARAMETERS}
+    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(kept), ""))
+
+
+def _shown(parts: SplitResult, given: Mapping[str, str]) -> str:
+    login, at, hosts = parts.netloc.rpartition("@")
+    user, colon, _ = login.partition(":")
+    hidden = [(k, _HIDDEN if k in _SECRET_PARAMETERS else v) for k, v in given.items()]
+    netloc = user + (colon and f":{_HIDDEN}") + at + hosts
+    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(hidden, safe="*/,"), ""))
+
+
+def _secrets(parts: SplitResult, given: Mapping[str, str]) -> tuple[str, ...]:
+    written = parts.netloc.rpartition("@")[0].partition(":")[2]
+    found = {written, unquote(written), *(given.get(name, "") for name in _SECRET_PARAMETERS)}
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+def _without_password(url: str) -> str:
+    hidden = re.sub(r"(//[^:/?#]*):.*@", rf"\1:{_HIDDEN}@", url)
+    return re.sub(r"(password=)[^&#]*", rf"\1{_HIDDEN}", hidden)

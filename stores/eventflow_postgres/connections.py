@@ -1,0 +1,166 @@
+"""The connections to one database: made when needed, made again when lost, never handed out."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+import asyncpg
+
+from eventflow.errors import StoreUnavailable
+from eventflow_postgres.address import Address
+from eventflow_postgres.failures import Remedy, remedy_for
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+
+T = TypeVar("T")
+Work: TypeAlias = Callable[[Connection], Awaitable[T]]
+
+FIRST_PAUSE = 0.02
+LONGEST_PAUSE = 1.0
+
+
+class Connections:
+    """One connection that writes and a few that read, for one event loop.
+
+    Appends come one at a time, since a group commit takes all that waits, so one writer is enough.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._closed = False
+        self._writer = Link(address)
+        self._readers = [Link(address) for _ in range(address.pool_size)]
+        self._idle: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        for reader in self._readers:
+            self._idle.put_nowait(reader)
+
+    async def write(self, work: Work[T]) -> T:
+        """Do work on the writing connection; it must be safe to do twice.
+
+        Raises:
+            StoreUnavailable: The database did not answer for `retry_timeout` seconds.
+        """
+        return await self._patiently(lambda: self._writer.use(work))
+
+    async def query(self, work: Work[T]) -> T:
+        """Do work on one of the other connections; it must be safe to do twice.
+
+        Raises:
+            StoreUnavailable: The database did not answer for `retry_timeout` seconds.
+        """
+        return await self._patiently(lambda: self._read(work))
+
+    async def fetch(self, sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        """Run one query on one of the other connections."""
+        return await self.query(lambda connection: connection.fetch(sql, *arguments))
+
+    def check_open(self) -> None:
+        """Refuse to go on after `close`.
+
+        Raises:
+            StoreUnavailable: The store is closed.
+        """
+        if self._closed:
+            raise StoreUnavailable(f"the store {self._address.shown} is closed")
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._closed = True
+        for link in (self._writer, *self._readers):
+            await link.close()
+
+    async def _read(self, work: Work[T]) -> T:
+        link = await self._idle.get()
+        try:
+            return await link.use(work)
+        finally:
+            self._idle.put_nowait(link)
+
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._address.retry_timeout
+        pause = FIRST_PAUSE
+        while True:
+            self.check_open()
+            try:
+                return await attempt()
+            except Exception as error:
+                remedy = remedy_for(error)
+                if remedy is Remedy.RAISE:
+                    raise
+                if remedy is Remedy.GIVE_UP or loop.time() + pause > until:
+                    raise unavailable(self._address, error) from None
+            await asyncio.sleep(jittered(pause))
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+
+class Link:
+    """One connection, used by one task at a time."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._lock = asyncio.Lock()
+        self._connection: Connection | None = None
+
+    async def use(self, work: Work[T]) -> T:
+        """Connect if need be and do the work; drop the connection if it was lost."""
+        async with self._lock:
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await connect(self._address)
+            try:
+                return await work(self._connection)
+            except Exception as error:
+                if remedy_for(error) is Remedy.RECONNECT:
+                    self._drop()
+                raise
+
+    async def close(self) -> None:
+        """Close the connection, politely if that is quick."""
+        if self._connection is None:
+            return
+        try:
+            await self._connection.close(timeout=1.0)
+        except Exception:  # noqa: BLE001 - it is gone either way
+            self._drop()
+        self._connection = None
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None
+
+
+async def connect(address: Address) -> Connection:
+    """Open one connection, to the first host that will do."""
+    settings = {"application_name": address.application_name}
+    if not address.pooled:
+        settings |= {
+            "default_transaction_isolation": "read committed",
+            "idle_in_transaction_session_timeout": "60s",
+            "lock_timeout": "5s",
+            "statement_timeout": f"{round(1000 * address.command_timeout)}ms",
+        }
+    options: dict[str, Any] = {"target_session_attrs": address.target_session_attrs}
+    return await asyncpg.connect(
+        address.dsn,
+        timeout=address.connect_timeout,
+        command_timeout=address.command_timeout + 1.0,
+        statement_cache_size=address.statement_cache_size,
+        server_settings=settings,
+        **options,
+    )
+
+
+def unavailable(address: Address, error: Exception) -> StoreUnavailable:
+    """Say which database is away and why, without passwords."""
+    reason = address.redact(str(error)) or "no answer in time"
+    return StoreUnavailable(f"{address.shown}: {type(error).__name__}: {reason}")
+
+
+def jittered(pause: float) -> float:
+    """Spread a pause over half of itself to all of it, so that processes do not come in step."""
+    return pause * (0.5 + secrets.randbelow(1000) / 2000)

@@ -1,0 +1,56 @@
+"""What an error of the driver means: try again, connect again, or give up; never who was wrong."""
+
+from enum import Enum, auto
+
+import asyncpg
+
+
+class Remedy(Enum):
+    """What to do after an error."""
+
+    REPEAT = auto()
+    """Another transaction was in the way."""
+    RECONNECT = auto()
+    """The connection, the server or its room is gone, perhaps for a moment."""
+    GIVE_UP = auto()
+    """The database answers and says no; asking again changes nothing."""
+    RAISE = auto()
+    """A mistake in a statement or an argument."""
+
+
+_REPEAT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+)
+_RECONNECT = (
+    OSError,  # TimeoutError is one
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+_GIVE_UP = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedFunctionError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.ClientConfigurationError,
+)
+
+
+def remedy_for(error: Exception) -> Remedy:
+    """Tell what to do after an error of the driver."""
+    if isinstance(error, _REPEAT):
+        return Remedy.REPEAT
+    if isinstance(error, _GIVE_UP):
+        return Remedy.GIVE_UP
+    # The driver's own complaint about an argument is an interface error and a ValueError.
+    if isinstance(error, _RECONNECT) and not isinstance(error, ValueError):
+        return Remedy.RECONNECT
+    return Remedy.RAISE
