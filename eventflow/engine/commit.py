@@ -1,0 +1,71 @@
+"""Group commit: while one transaction is under way, further operations gather for the next one.
+
+There are no timers and no sizes to tune: an idle store takes an operation at once, and a busy one
+takes all that have gathered since. The technique is that of database logs (DeWitt et al.,
+"Implementation Techniques for Main Memory Database Systems", 1984).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from eventflow.store.contract import Appended, Operation, Store, Verdict
+
+MOST_AT_ONCE = 500
+
+
+class GroupCommit:
+    """Appends the operations of all tasks of one process, in the order in which they came.
+
+    Args:
+        store: Where to append.
+        appended: Is told the first and the last position of what was appended, before anybody
+            else hears of it.
+    """
+
+    def __init__(self, store: Store, appended: Callable[[int, int], None]) -> None:
+        self._store = store
+        self._appended = appended
+        self._waiting: deque[tuple[Operation, asyncio.Future[Verdict]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+
+    async def append(self, operation: Operation) -> Verdict:
+        """Append one operation together with whatever else is waiting.
+
+        Cancelling the caller does not take the operation back: it may still be appended.
+
+        Raises:
+            StoreUnavailable: The outcome is unknown.
+        """
+        answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, answer))
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write(), name="eventflow group commit")
+        return await answer
+
+    async def close(self) -> None:
+        """Wait until everything that was handed in has its verdict."""
+        while self._writer is not None:
+            await asyncio.shield(self._writer)
+
+    async def _write(self) -> None:
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), MOST_AT_ONCE)
+                await self._write_batch([self._waiting.popleft() for _ in range(count)])
+        finally:
+            self._writer = None
+
+    async def _write_batch(self, batch: list[tuple[Operation, asyncio.Future[Verdict]]]) -> None:
+        try:
+            verdicts = await self._store.append([operation for operation, _ in batch])
+        except Exception as error:  # noqa: BLE001 - each caller gets it
+            for _, answer in batch:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for (operation, answer), verdict in zip(batch, verdicts, strict=True):
+            if isinstance(verdict, Appended):
+                self._appended(verdict.position - len(operation.events) + 1, verdict.position)
+            if not answer.done():
+                answer.set_result(verdict)

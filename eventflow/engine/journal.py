@@ -1,0 +1,228 @@
+"""The one door: load a run, fold it, decide, append, and decide again if another was faster.
+
+Nothing else in eventflow appends, and nothing is decided on anything but a folded history.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeAlias, assert_never
+
+from attrs import frozen
+
+from eventflow.core.draft import Draft
+from eventflow.core.events import Event, Note
+from eventflow.core.projection import changes
+from eventflow.core.state import RunState
+from eventflow.engine.commit import GroupCommit
+from eventflow.engine.loader import Loader
+from eventflow.engine.stream import Stream, Streams
+from eventflow.errors import RunNotFound
+from eventflow.store.chain import seal
+from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Store
+from eventflow.store.envelope import Envelope, open_envelope
+
+Decision: TypeAlias = Callable[[RunState], Draft]
+"""Decides on the state of a run; it is called again whenever an append lost a race."""
+
+Observer: TypeAlias = Callable[[RunState, Sequence[Event]], None]
+"""Is told of every append of this process, with the state of the run behind it."""
+
+
+@frozen
+class Outcome:
+    """What became of a decision.
+
+    Attributes:
+        state: The run behind the decision.
+        events: What was appended; empty if there was nothing to do.
+        duplicate: The run that has the idempotency key already; then nothing was appended.
+    """
+
+    state: RunState
+    events: tuple[Event, ...]
+    duplicate: str | None = None
+
+
+class Journal:
+    """Runs decisions against a store, for all tasks of one process.
+
+    Args:
+        store: Where the log is kept.
+        new_id: Draws the unique id of an operation.
+        capacity: How many runs are kept folded in memory.
+
+    Attributes:
+        observers: Are told of every append of this process, once it is durable.
+        position_observers: Are told the first and last position of each, before anybody else.
+    """
+
+    def __init__(self, store: Store, new_id: Callable[[], str], capacity: int = 1_000) -> None:
+        self.store = store
+        self.observers: list[Observer] = []
+        self.position_observers: list[Callable[[int, int], None]] = []
+        self._new_id = new_id
+        self._commit = GroupCommit(store, self._note_positions)
+        self._loader = Loader(store)
+        self._streams = Streams(capacity)
+
+    async def create(
+        self, run_id: str, work: Draft, *, actor: str | None = None, key: str | None = None
+    ) -> Outcome:
+        """Append the first events of a run whose id was never used before.
+
+        Raises:
+            StoreUnavailable: The store is away; whether the events were appended is unknown.
+        """
+        stream = self._streams.get(run_id)
+        async with stream.lock:
+            op_id = self._new_id()
+            return await self._try(stream, work, op_id, actor, key) or Outcome(work.run, ())
+
+    async def execute(
+        self,
+        run_id: str,
+        decide: Decision,
+        *,
+        actor: str | None = None,
+        key: str | None = None,
+        op_id: str | None = None,
+        repeated: bool = False,
+        seen: int = 0,
+    ) -> Outcome:
+        """Decide on a run and append what was decided.
+
+        Args:
+            run_id: The run.
+            decide: The decision; its errors reach the caller, and then nothing is appended.
+            actor: Who asked for it.
+            key: An idempotency key that only one operation of the store may have.
+            op_id: A unique id for what is appended.
+            repeated: An earlier call with this `op_id` ended in `StoreUnavailable`; if it has
+                appended its events after all, they are the answer.
+            seen: A version that the run is known to have; an older state is not decided on.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            StoreUnavailable: The store is away; whether the events were appended is unknown.
+        """
+        stream = self._streams.get(run_id)
+        op_id = op_id or self._new_id()
+        async with stream.lock:
+            if stream.stale or stream.version < seen:
+                await self._load(stream)
+            if repeated and (done := await self._appended_before(stream, op_id)):
+                return Outcome(self._known(stream), done)
+            while True:
+                work = decide(self._known(stream))
+                if not work.events:
+                    return Outcome(work.run, ())
+                outcome = await self._try(stream, work, op_id, actor, key)
+                if outcome is not None:
+                    return outcome
+
+    async def record(
+        self, run_id: str, notes: Sequence[Note], now: datetime, *, actor: str | None = None
+    ) -> Outcome:
+        """Append notes to a run, whatever state it is in.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+
+        def decide(state: RunState) -> Draft:
+            work = Draft(state, now)
+            for note in notes:
+                work.add(note)
+            return work
+
+        return await self.execute(run_id, decide, actor=actor)
+
+    async def state(self, run_id: str) -> RunState:
+        """Give the state of a run as the store has it now.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        stream = self._streams.get(run_id)
+        async with stream.lock:
+            await self._load(stream)
+            return self._known(stream)
+
+    async def history(self, run_id: str, after: int = 0) -> list[Envelope]:
+        """Read the events of a run beyond a version.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        events = [open_envelope(stored) for stored in await self._loader.read(run_id, after)]
+        if not events and not after:
+            raise unknown_run(run_id)
+        return events
+
+    async def close(self) -> None:
+        """Wait for the appends that are under way; the store stays open."""
+        await self._commit.close()
+
+    def _note_positions(self, first: int, last: int) -> None:
+        for observe in self.position_observers:
+            observe(first, last)
+
+    async def _load(self, stream: Stream) -> None:
+        stream.fold(await self._loader.read(stream.run_id, stream.version))
+        stream.stale = False
+
+    def _known(self, stream: Stream) -> RunState:
+        if stream.state is None:
+            raise unknown_run(stream.run_id)
+        return stream.state
+
+    async def _appended_before(self, stream: Stream, op_id: str) -> tuple[Event, ...]:
+        history = await self.history(stream.run_id)
+        return tuple(envelope.event for envelope in history if envelope.op_id == op_id)
+
+    async def _try(
+        self, stream: Stream, work: Draft, op_id: str, actor: str | None, key: str | None
+    ) -> Outcome | None:
+        """Append a draft; None means that another was faster, and the stream has caught up."""
+        operation = _operation(stream, work, op_id, actor, key)
+        stream.stale = True
+        verdict = await self._commit.append(operation)
+        match verdict:
+            case Appended():
+                stream.advance(work.run, operation.events[-1].hash)
+                for observe in self.observers:
+                    observe(work.run, work.events)
+                return Outcome(work.run, tuple(work.events))
+            case DuplicateKey(owner):
+                return Outcome(work.run, (), owner)
+            case Conflict():
+                await self._load(stream)
+                return None
+            case _:
+                assert_never(verdict)
+
+
+def _operation(
+    stream: Stream, work: Draft, op_id: str, actor: str | None, key: str | None
+) -> Operation:
+    return Operation(
+        op_id=op_id,
+        run_id=stream.run_id,
+        expected=stream.version,
+        events=seal(
+            run_id=stream.run_id,
+            events=work.events,
+            after=stream.version,
+            previous=stream.head,
+            recorded_at=work.now,
+            actor=actor,
+            op_id=op_id,
+        ),
+        changes=changes(stream.state, work.run),
+        idempotency_key=key,
+    )
+
+
+def unknown_run(run_id: str) -> RunNotFound:
+    """Say that the store has no such run."""
+    return RunNotFound(f'The store has no run "{run_id}"; `runtime.runs()` lists those that it has')

@@ -1,0 +1,96 @@
+"""The runs that this process knows, each as of some version, in a bounded number."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from eventflow.core.state import RunState, evolve
+from eventflow.errors import HistoryAltered
+from eventflow.store.chain import GENESIS
+from eventflow.store.contract import StoredEvent
+from eventflow.store.envelope import Envelope, open_envelope
+
+
+class Stream:
+    """One run as this process last saw it.
+
+    Attributes:
+        run_id: The run.
+        lock: Held while something is decided and appended.
+        state: The run as of the last event that was seen; None if none was.
+        head: The hash of that event.
+        stale: Whether an append with an unknown outcome may have changed the run since.
+    """
+
+    __slots__ = ("head", "lock", "run_id", "stale", "state")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.lock = asyncio.Lock()
+        self.state: RunState | None = None
+        self.head = GENESIS
+        self.stale = True
+
+    @property
+    def version(self) -> int:
+        """The version as of which the run is known."""
+        return self.state.version if self.state is not None else 0
+
+    def advance(self, state: RunState, head: bytes) -> None:
+        """Move on to a state that this process made itself."""
+        self.state, self.head, self.stale = state, head, False
+
+    def fold(self, events: Iterable[StoredEvent]) -> list[Envelope]:
+        """Fold what was read from the store, and give back what was new.
+
+        Raises:
+            HistoryAltered: The events cannot be those of one run.
+        """
+        new: list[Envelope] = []
+        for stored in events:
+            if stored.version <= self.version:
+                continue
+            self._refuse_gap(stored)
+            new.append(self._fold_one(stored))
+        return new
+
+    def _refuse_gap(self, stored: StoredEvent) -> None:
+        if stored.version != self.version + 1:
+            raise HistoryAltered(
+                self.run_id, self.version + 1, f"the store gave version {stored.version} instead"
+            )
+
+    def _fold_one(self, stored: StoredEvent) -> Envelope:
+        envelope = open_envelope(stored)
+        try:
+            self.state = evolve(self.state, envelope)
+        except (ValueError, KeyError) as error:
+            raise HistoryAltered(self.run_id, stored.version, str(error)) from error
+        self.head = stored.hash
+        return envelope
+
+
+class Streams:
+    """The streams that were used last; those in use are never forgotten."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._streams: OrderedDict[str, Stream] = OrderedDict()
+
+    def get(self, run_id: str) -> Stream:
+        """Give the stream of a run, unknown at first."""
+        stream = self._streams.get(run_id)
+        if stream is None:
+            stream = self._streams[run_id] = Stream(run_id)
+            self._forget_oldest()
+        else:
+            self._streams.move_to_end(run_id)
+        return stream
+
+    def _forget_oldest(self) -> None:
+        while len(self._streams) > self._capacity:
+            run_id, oldest = next(iter(self._streams.items()))
+            if oldest.lock.locked():
+                self._streams.move_to_end(run_id)
+                return
+            del self._streams[run_id]

@@ -1,0 +1,68 @@
+"""The workflows that an application registered, in whatever form it keeps them."""
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from eventflow.definition.workflow import Workflow
+from eventflow.errors import WorkflowNotFound
+
+AnyWorkflow: TypeAlias = Workflow[Any, Any]
+
+
+@runtime_checkable
+class WorkflowSource(Protocol):
+    """An object of the application that finds workflows by id."""
+
+    def get_workflow(self, workflow_id: str) -> AnyWorkflow | None:
+        """Give a workflow, or None if there is none with this id."""
+
+
+Workflows: TypeAlias = Iterable[AnyWorkflow] | Mapping[str, AnyWorkflow] | WorkflowSource
+
+
+class Catalog:
+    """Finds workflows by id, and knows which stages this process can execute."""
+
+    def __init__(self, workflows: Workflows) -> None:
+        self._source = workflows if isinstance(workflows, WorkflowSource) else None
+        self._known: dict[str, AnyWorkflow] = {}
+        if isinstance(workflows, Mapping):
+            self._known.update(workflows)
+        elif not isinstance(workflows, WorkflowSource):
+            self._known.update((workflow.id, workflow) for workflow in workflows)
+
+    def find(self, workflow_id: str) -> AnyWorkflow | None:
+        """Give a workflow, or None if there is none with this id."""
+        known = self._known.get(workflow_id)
+        if known is None and self._source is not None:
+            known = self._source.get_workflow(workflow_id)
+            if known is not None:
+                self._known[workflow_id] = known
+        return known
+
+    def get(self, workflow_id: str) -> AnyWorkflow:
+        """Give a workflow.
+
+        Raises:
+            WorkflowNotFound: No workflow with this id is registered.
+        """
+        known = self.find(workflow_id)
+        if known is not None:
+            return known
+        there = ", ".join(f'"{each}"' for each in sorted(self._known)) or "none"
+        raise WorkflowNotFound(
+            f'Workflow "{workflow_id}" not found; registered: {there}. '
+            "Pass it to Runtime(workflows=[...])"
+        )
+
+    def known(self) -> Mapping[str, AnyWorkflow]:
+        """Give the workflows that were registered or found so far, by id."""
+        return MappingProxyType(self._known)
+
+    def claimable(self) -> Mapping[str, Collection[str]]:
+        """Give the stages of each workflow that this process can execute."""
+        return {
+            workflow.id: {stage.id for stage in workflow.stages}
+            for workflow in self._known.values()
+        }

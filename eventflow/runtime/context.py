@@ -1,0 +1,141 @@
+"""What a stage sees of its run: typed input, config and earlier outputs, and a voice in the log."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from eventflow.core import events as e
+from eventflow.core.values import JSON
+from eventflow.definition.schema import dump_json
+from eventflow.definition.stage import Stage
+from eventflow.errors import InvalidOutput, OutputNotFound
+from eventflow.runtime.job import Job
+
+Recorder = Callable[[str, e.Note], Awaitable[None]]
+"""Appends a note to a run."""
+
+
+class Outputs(Mapping[str, Any]):
+    """The outputs of all earlier groups by stage id, each parsed when it is first looked at."""
+
+    def __init__(self, job: Job) -> None:
+        self._stages = {stage.id: stage for stage in job.workflow.stages}
+        self._stored = job.run.outputs_before(job.state.group)
+        self._parsed: dict[str, Any] = {}
+
+    def __getitem__(self, stage_id: str) -> Any:  # noqa: ANN401 - as typed as the stage's schema
+        if stage_id not in self._parsed:
+            stored = self._stored[stage_id]
+            stage = self._stages.get(stage_id)
+            self._parsed[stage_id] = (
+                stored if stage is None else stage.output_schema.parse(stored, InvalidOutput)
+            )
+        return self._parsed[stage_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+class Context:
+    """The one implementation of `StageContext`.
+
+    `log`, `progress` and `annotate` are awaited in an `async def` stage. A plain `def` stage, which
+    runs in a thread, calls them as they are: there they return when the note is durable.
+    """
+
+    def __init__(self, job: Job, input: object, config: object, record: Recorder) -> None:
+        self._job = job
+        self._record = record
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self.run_id = job.run.run_id
+        self.workflow_id = job.run.workflow_id
+        self.stage_id = job.state.id
+        self.stage_name = job.stage.name
+        self.stage_number = job.run.plan.stage_ids().index(job.state.id) + 1
+        self.attempt = job.state.attempt
+        self.generation = job.state.generation
+        self.token = job.token
+        self.input: Any = input
+        self.config: Any = config
+        self.metadata: Mapping[str, JSON] = MappingProxyType(dict(job.run.metadata))
+        self.outputs: Mapping[str, Any] = Outputs(job)
+        self.resume_state: Any = None
+        self.signal: JSON = None
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the claim was lost: the run was cancelled or rewound, or the lease expired."""
+        return self._job.lost
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this stage in this generation, and for nothing else."""
+        return f"{self.run_id}:{self.stage_id}:{self.generation}"
+
+    def require(self, stage: Stage[Any, Any] | str) -> Any:  # noqa: ANN401 - typed by the Protocol
+        """Give the output of an earlier stage.
+
+        Raises:
+            OutputNotFound: There is none.
+        """
+        stage_id = stage if isinstance(stage, str) else stage.id
+        if stage_id not in self.outputs:
+            there = ", ".join(f'"{each}"' for each in self.outputs) or "none"
+            raise OutputNotFound(
+                f'Stage "{self.stage_id}" requires the output of "{stage_id}", but there is none; '
+                f"stages with an output: {there}"
+            )
+        return self.outputs[stage_id]
+
+    def optional(self, stage: Stage[Any, Any] | str) -> Any:  # noqa: ANN401 - as `require`
+        """Give the output of an earlier stage, or None if there is none."""
+        return self.outputs.get(stage if isinstance(stage, str) else stage.id)
+
+    def log(self, message: str, level: str = "info", **fields: object) -> Awaitable[None]:
+        """Write a line into the history of the run."""
+        note = e.StageLogged(
+            self.stage_id, self.generation, self.attempt, level, message, _plain(fields)
+        )
+        return self._note(note)
+
+    def progress(
+        self, fraction: float, message: str | None = None, **details: object
+    ) -> Awaitable[None]:
+        """Tell how far the stage is, from 0 to 1."""
+        note = e.StageProgressed(
+            self.stage_id, self.generation, self.attempt, fraction, message, _plain(details)
+        )
+        return self._note(note)
+
+    def annotate(self, key: str, value: object, **fields: object) -> Awaitable[None]:
+        """Attach a fact to the run, in the name of this stage."""
+        note = e.RunAnnotated(key, dump_json(value), self.stage_id, _plain(fields))
+        return self._note(note)
+
+    def _note(self, note: e.Note) -> Awaitable[None]:
+        recording = self._record(self.run_id, note)
+        if threading.get_ident() == self._thread:
+            return recording
+        asyncio.run_coroutine_threadsafe(_awaited(recording), self._loop).result()
+        return _Done()
+
+
+class _Done:
+    """An awaitable that has nothing left to wait for."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
+
+
+def _plain(fields: Mapping[str, object]) -> dict[str, JSON]:
+    return {name: dump_json(value) for name, value in fields.items()}

@@ -1,0 +1,275 @@
+"""Runs the user's code for a claimed job, outside any transaction, and says what it came to."""
+
+import asyncio
+import contextvars
+import traceback
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
+
+from attrs import frozen
+
+from eventflow.core import commands as c
+from eventflow.core.retry import error_names, qualified_name
+from eventflow.core.stage import Suspension
+from eventflow.core.values import JSON, ErrorInfo, JobKind
+from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
+from eventflow.definition.schema import dump_json
+from eventflow.errors import InvalidConfig, InvalidData, InvalidInput, InvalidOutput
+from eventflow.runtime.clock import Clock
+from eventflow.runtime.context import Context, Recorder
+from eventflow.runtime.job import Job
+
+DEFAULT_CHECK_AFTER = 30.0
+LONGEST_TRACEBACK = 16_000
+
+
+@frozen
+class Postpone:
+    """A check that is not ready yet: the claim is given back until `due_at`."""
+
+    due_at: datetime
+
+
+Report: TypeAlias = c.StageResult | Postpone
+
+
+class JobLost(Exception):
+    """The claim was lost while the user's code ran; there is nothing to report."""
+
+
+@frozen
+class Execution:
+    """How user code is called.
+
+    Attributes:
+        clock: Bounds the attempts.
+        threads: Where plain functions run.
+        record: Appends the notes of the stages.
+        random: Draws the number that jitters a retry.
+    """
+
+    clock: Clock
+    threads: Executor
+    record: Recorder
+    random: Callable[[], float]
+
+    async def perform(self, job: Job) -> Report:
+        """Do what there is to do for a job.
+
+        Raises:
+            JobLost: The claim was lost meanwhile.
+        """
+        try:
+            if job.kind is JobKind.EXECUTE:
+                return await self._execute(job)
+            return await self._check(job)
+        except JobLost:
+            raise
+        except InvalidData as error:
+            return self._failed(job, error, final=True)
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _cancelling():
+                raise
+            return self._excused(job, error)
+
+    async def _execute(self, job: Job) -> Report:
+        """Call the stage, and turn what it returned into a command."""
+        context = self._context(job)
+        returned = await self._call(job, job.stage.function, context)
+        match returned:
+            case Failed():
+                return self._gave_up(job, returned)
+            case Suspended():
+                return self._suspended(job, returned)
+            case Completed():
+                return self._completed(job, returned.output, returned.metrics, returned.artifacts)
+            case _:
+                return self._completed(job, returned)
+
+    async def _check(self, job: Job) -> Report:
+        """Ask the check of a suspended stage, and turn its answer into a command or a new time."""
+        waiting = job.state.suspension
+        check = job.stage.check_function
+        if waiting is None or check is None:
+            return self._still_pending(job, waiting, None)
+        state = job.stage.state_schema.parse(waiting.state, InvalidOutput)
+        answer = await self._call(job, check, state, self._context(job))
+        match answer:
+            case Ready():
+                return self._completed(job, answer.output, answer.metrics)
+            case Reenter():
+                return c.ReenterStage(now=self.clock.now(), stage=job.state.id, token=job.token)
+            case Failed():
+                return self._gave_up(job, answer)
+            case Pending():
+                return self._still_pending(job, waiting, answer.check_after)
+            case _:
+                raise InvalidOutput(
+                    f'The check of stage "{job.state.id}" returned {type(answer).__name__}; '
+                    "it returns Pending, Ready, Reenter or Failed"
+                )
+
+    def _context(self, job: Job) -> Context:
+        """Give the stage its typed input and config.
+
+        Raises:
+            InvalidInput, InvalidConfig: What is stored does not fit the schemas of this process.
+        """
+        stage = job.stage
+        given = job.run.input_of(job.state.group)
+        input_value = stage.input_schema.parse(given, InvalidInput) if stage.takes_input else None
+        config = stage.config_schema.parse(job.run.config.get(stage.id), InvalidConfig)
+        context = Context(job, input_value, config, self.record)
+        resumption = job.state.resumption
+        if resumption is not None:
+            context.resume_state = stage.state_schema.parse(resumption.state, InvalidOutput)
+            context.signal = next(
+                (s.payload for s in job.run.signals if s.version == resumption.signal), None
+            )
+        return context
+
+    async def _call(self, job: Job, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what user code returns
+        """Call user code within the stage's timeout.
+
+        Raises:
+            JobLost: The claim was lost, and the code was cancelled.
+            TimeoutError: The attempt took too long, and the code was cancelled.
+        """
+        work = asyncio.ensure_future(self._start(job.stage.is_async(function), function, arguments))
+        job.begin(work)
+        timeout = _timeout(job)
+        try:
+            if timeout is not None:
+                await self._bounded(work, timeout)
+            return await work
+        except asyncio.CancelledError:
+            if job.lost and not _cancelling():
+                raise JobLost from None
+            work.cancel()
+            raise
+
+    def _start(
+        self, awaits: bool, function: Callable[..., Any], arguments: tuple[object, ...]
+    ) -> Awaitable[Any]:
+        if awaits:
+            started: Awaitable[Any] = function(*arguments)
+            return started
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return loop.run_in_executor(self.threads, context.run, function, *arguments)
+
+    async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> None:
+        timer = asyncio.ensure_future(self.clock.sleep(timeout))
+        try:
+            await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+                raise TimeoutError(f"the attempt took longer than {timeout:g} s")
+        finally:
+            timer.cancel()
+
+    def _completed(
+        self, job: Job, output: object, metrics: object = None, artifacts: object = None
+    ) -> c.CompleteStage:
+        return c.CompleteStage(
+            now=self.clock.now(),
+            stage=job.state.id,
+            token=job.token,
+            output=job.stage.output_schema.dump(output, InvalidOutput),
+            metrics=_named_values(metrics),
+            artifacts=_named_values(artifacts),
+        )
+
+    def _suspended(self, job: Job, suspended: Suspended[Any]) -> c.SuspendStage:
+        if job.stage.check_function is None and suspended.signal is None:
+            raise InvalidOutput(
+                f'Stage "{job.state.id}" suspended, but nothing would ever wake it; '
+                f"give it a check (@{job.stage.id}.check) or Suspended(signal=...)"
+            )
+        has_check = job.stage.check_function is not None
+        return c.SuspendStage(
+            now=self.clock.now(),
+            stage=job.state.id,
+            token=job.token,
+            state=job.stage.state_schema.dump(suspended.state, InvalidOutput),
+            check_after=suspended.check_after if has_check else None,
+            max_wait=suspended.max_wait,
+            signal=suspended.signal,
+        )
+
+    def _still_pending(
+        self, job: Job, waiting: Suspension | None, check_after: float | None
+    ) -> Report:
+        """Ask again later, or end the wait if this was the last check."""
+        now = self.clock.now()
+        if waiting is None or now >= waiting.deadline:
+            return c.ExpireWait(now=now, stage=job.state.id, token=job.token)
+        if job.stage.check_function is None:
+            return Postpone(waiting.deadline)
+        pause = timedelta(seconds=check_after) if check_after is not None else _interval(waiting)
+        return Postpone(min(now + pause, waiting.deadline))
+
+    def _gave_up(self, job: Job, failed: Failed) -> c.FailAttempt:
+        return c.FailAttempt(
+            now=self.clock.now(),
+            stage=job.state.id,
+            token=job.token,
+            error=ErrorInfo("eventflow.Failed", failed.message),
+            random=self.random(),
+            names=None,
+            final=not failed.retryable,
+        )
+
+    def _excused(self, job: Job, error: BaseException) -> c.FailAttempt | c.FailCheck:
+        """Report an error that may go away: of an attempt, or of a check."""
+        if job.kind is JobKind.EXECUTE:
+            return self._failed(job, error, final=False)
+        return c.FailCheck(
+            now=self.clock.now(),
+            stage=job.state.id,
+            token=job.token,
+            error=error_info(error),
+            random=self.random(),
+        )
+
+    def _failed(self, job: Job, error: BaseException, *, final: bool) -> c.FailAttempt:
+        return c.FailAttempt(
+            now=self.clock.now(),
+            stage=job.state.id,
+            token=job.token,
+            error=error_info(error),
+            random=self.random(),
+            names=error_names(type(error)),
+            final=final,
+        )
+
+
+def error_info(error: BaseException) -> ErrorInfo:
+    """Turn an exception into data."""
+    text = "".join(traceback.format_exception(error))
+    return ErrorInfo(qualified_name(type(error)), str(error), text[-LONGEST_TRACEBACK:])
+
+
+def _timeout(job: Job) -> float | None:
+    """Give the time that one attempt may take, as the plan of the run has it."""
+    found = job.run.plan.find(job.state.id)
+    return found[1].timeout if found is not None else None
+
+
+def _interval(waiting: Suspension) -> timedelta:
+    if waiting.check_at is None:
+        return timedelta(seconds=DEFAULT_CHECK_AFTER)
+    return waiting.check_at - waiting.since
+
+
+def _named_values(values: object) -> dict[str, JSON]:
+    return {} if values is None else dict(dump_json(values))  # type: ignore[call-overload, no-any-return]
+
+
+def _cancelling() -> bool:
+    """Tell whether this task itself is being cancelled, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,18 @@
+"""The one place that draws ids and random numbers; everything else is handed them."""
+
+import random
+import secrets
+import time
+import uuid
+
+
+def new_id() -> str:
+    """Draw an id that sorts roughly by time (UUIDv7, RFC 9562); order never depends on it."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = milliseconds << 80 | 0x7 << 76 | secrets.randbits(12) << 64
+    return str(uuid.UUID(int=value | 0b10 << 62 | secrets.randbits(62)))
+
+
+def random_number() -> float:
+    """Draw a number from 0 to 1, for jitter."""
+    return random.random()  # noqa: S311 - nothing secret depends on jitter

@@ -1,0 +1,77 @@
+"""Heartbeats: keeps the leases of jobs in hand, and finds out which claims were lost."""
+
+from collections import defaultdict
+from datetime import timedelta
+
+from eventflow.core.state import RunState
+from eventflow.errors import StoreUnavailable
+from eventflow.runtime.clock import Clock
+from eventflow.runtime.job import Job
+from eventflow.runtime.logs import logger
+from eventflow.store.contract import Renewal, Store
+
+BEATS_PER_LEASE = 3
+
+
+class Leases:
+    """The jobs of one worker whose leases have to be renewed.
+
+    Args:
+        store: Where the leases are kept.
+        clock: Their time; it is aligned to the store at each heartbeat.
+        threshold: Seconds that a claim holds without a heartbeat.
+        look_interval: Seconds after which a claim of some age is looked after, so that a
+            cancellation by another process is noticed.
+    """
+
+    def __init__(self, store: Store, clock: Clock, threshold: float, look_interval: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._threshold = threshold
+        self._look_interval = min(look_interval, threshold / BEATS_PER_LEASE)
+        self._jobs: defaultdict[str, dict[int, Job]] = defaultdict(dict)
+
+    def add(self, job: Job) -> None:
+        """Look after a job."""
+        self._jobs[job.run.run_id][job.token] = job
+
+    def remove(self, job: Job) -> None:
+        """Stop looking after a job."""
+        jobs = self._jobs[job.run.run_id]
+        jobs.pop(job.token, None)
+        if not jobs:
+            del self._jobs[job.run.run_id]
+
+    def compare(self, run: RunState) -> None:
+        """Lose the jobs whose claims do not hold any more in a later state of their run."""
+        for job in list(self._jobs.get(run.run_id, {}).values()):
+            if not job.held_by(run):
+                job.lose()
+
+    async def keep(self) -> None:
+        """Renew leases until cancelled; a store that is away does not end this."""
+        while True:
+            await self._clock.sleep(self._look_interval)
+            try:
+                await self.beat()
+            except StoreUnavailable as error:
+                logger().warning("worker.heartbeat_failed", error=str(error))
+
+    async def beat(self) -> None:
+        """Renew the leases of all jobs that are in hand for a while; lose those that were lost."""
+        self._clock.align(await self._store.now())
+        now = self._clock.now()
+        old = now - timedelta(seconds=self._look_interval)
+        due_at = now + timedelta(seconds=self._threshold)
+        jobs = {
+            Renewal(run_id, job.state.id, job.token, due_at): job
+            for run_id, claims in self._jobs.items()
+            for job in claims.values()
+            if job.renewed_at <= old
+        }
+        if not jobs:
+            return
+        for lost in await self._store.renew(list(jobs)):
+            jobs.pop(lost).lose()
+        for job in jobs.values():
+            job.renewed_at = now

@@ -1,0 +1,60 @@
+"""One structured log event for each transition; the application decides what becomes of them."""
+
+from collections.abc import Mapping, Sequence
+
+import structlog
+from structlog.typing import FilteringBoundLogger
+
+from eventflow.core import events as e
+from eventflow.core.state import RunState
+from eventflow.core.values import JobKind
+
+NAMES: Mapping[type[object], str] = {
+    **{kind: name for name, kind in e.EVENT_TYPES.items()},
+    e.JobClaimed: "stage.started",
+}
+QUIET = (e.StageLogged, e.StageProgressed, e.RunAnnotated)
+ERRORS = (e.StageFailed, e.RunFailed)
+WARNINGS = (e.StageAttemptFailed, e.LeaseExpired, e.ResultDiscarded, e.RunCancelled)
+
+
+def logger() -> FilteringBoundLogger:
+    """Give the logger named `eventflow`; it is never configured here."""
+    log: FilteringBoundLogger = structlog.get_logger("eventflow")
+    return log
+
+
+class TransitionLog:
+    """Writes what was appended, with ids as fields and without inputs, outputs or payloads."""
+
+    def __init__(self) -> None:
+        self._log = logger()
+
+    def __call__(self, state: RunState, events: Sequence[e.Event]) -> None:
+        """Write one line for each transition."""
+        for event in events:
+            if not isinstance(event, QUIET):
+                self._write(state, event)
+
+    def _write(self, state: RunState, event: e.Event) -> None:
+        name = NAMES.get(type(event), "event")
+        if isinstance(event, e.JobClaimed) and event.kind is JobKind.CHECK:
+            name = "stage.checked"
+        fields = _fields(event)
+        if isinstance(event, ERRORS):
+            self._log.error(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
+        elif isinstance(event, WARNINGS):
+            self._log.warning(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
+        else:
+            self._log.info(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
+
+
+def _fields(event: e.Event) -> dict[str, object]:
+    named = ("stage", "generation", "attempt", "worker", "token", "reason", "outcome")
+    found: dict[str, object] = {
+        name: value for name in named if (value := getattr(event, name, None)) is not None
+    }
+    error = getattr(event, "error", None)
+    if error is not None:
+        found["error"] = f"{error.type}: {error.message}"
+    return found

@@ -1,0 +1,130 @@
+"""Reports what a job came to, together with what follows from it, until the store has it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve as changed
+from attrs import frozen
+
+from eventflow.core import commands as c
+from eventflow.core import events as e
+from eventflow.core.decide import draft, extend
+from eventflow.core.draft import Draft
+from eventflow.core.state import RunState
+from eventflow.core.values import ErrorInfo
+from eventflow.definition.workflow import Workflow
+from eventflow.engine.journal import Journal, Outcome
+from eventflow.errors import InvalidOutput, StoreUnavailable
+from eventflow.runtime.backoff import Outage
+from eventflow.runtime.clock import Clock
+from eventflow.runtime.execution import Postpone, Report, error_info
+from eventflow.runtime.job import Job
+from eventflow.store.contract import Renewal
+
+
+@frozen
+class Claimer:
+    """How this worker claims: as whom, for how long, and what it can execute.
+
+    Attributes:
+        worker: The worker's id.
+        lease: Seconds that a claim holds without a heartbeat.
+        stages: Gives the stages of each workflow that it can execute.
+    """
+
+    worker: str
+    lease: float
+    stages: Callable[[], Mapping[str, Any]]
+
+    def command(self, stage: str, clock: Clock, token: int = 0, leased: bool = False) -> c.ClaimJob:  # noqa: FBT001, FBT002 - what the row says
+        """Ask for a job."""
+        return c.ClaimJob(
+            now=clock.now(),
+            stage=stage,
+            worker=self.worker,
+            lease=self.lease,
+            seen_token=token,
+            seen_leased=leased,
+        )
+
+
+@frozen
+class Reporter:
+    """Appends results, and claims what follows in the same append if there is room.
+
+    Attributes:
+        journal: Where to append.
+        clock: The time of the claims.
+        claimer: Who claims.
+        room: Tells how many jobs may be claimed along with a result.
+        new_id: Draws the id of an operation.
+    """
+
+    journal: Journal
+    clock: Clock
+    claimer: Claimer
+    room: Callable[[], int]
+    new_id: Callable[[], str]
+
+    async def report(self, job: Job, result: Report) -> Outcome | None:
+        """Append what a job came to; a store that is away is waited for while the claim holds.
+
+        Gives None when nothing was appended: the job was postponed, or the claim is gone.
+        """
+        op_id = self.new_id()
+        outage = Outage(f"report of {job.run.run_id} {job.state.id}", self.clock)
+        repeated = False
+        while True:
+            try:
+                if isinstance(result, Postpone):
+                    await self._postpone(job, result)
+                    return None
+                return await self._append(job, result, op_id, repeated=repeated)
+            except StoreUnavailable as error:
+                repeated = True
+                await outage.wait(error)
+
+    async def _postpone(self, job: Job, result: Postpone) -> None:
+        renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
+        await self.journal.store.renew([renewal])
+
+    async def _append(
+        self, job: Job, result: c.StageResult, op_id: str, *, repeated: bool
+    ) -> Outcome:
+        def decide(state: RunState) -> Draft:
+            work = _with_checked_output(state, result, job.workflow)
+            self._claim_what_follows(work)
+            return work
+
+        return await self.journal.execute(
+            job.run.run_id, decide, actor=self.claimer.worker, op_id=op_id, repeated=repeated
+        )
+
+    def _claim_what_follows(self, work: Draft) -> None:
+        """Claim the stages that this result has scheduled, as far as there is room."""
+        scheduled = [event.stage for event in work.events if isinstance(event, e.StageScheduled)]
+        mine = self.claimer.stages().get(work.run.workflow_id, ())
+        for stage in [stage for stage in scheduled if stage in mine][: self.room()]:
+            extend(work, self.claimer.command(stage, self.clock))
+
+
+def _with_checked_output(
+    state: RunState, result: c.StageResult, workflow: Workflow[Any, Any]
+) -> Draft:
+    """Decide on a result; a run whose output would not fit the workflow's schema fails instead."""
+    work = draft(state, result)
+    if isinstance(result, c.CompleteStage) and work.events:
+        last = work.events[-1]
+        if isinstance(last, e.RunCompleted) and (problem := _misfit(last.output, workflow)):
+            return draft(state, changed(result, rejection=problem))
+    return work
+
+
+def _misfit(output: object, workflow: Workflow[Any, Any]) -> ErrorInfo | None:
+    if workflow.output_schema is None:
+        return None
+    try:
+        workflow.output_schema.parse(output, InvalidOutput)
+    except InvalidOutput as error:
+        return error_info(error)
+    return None

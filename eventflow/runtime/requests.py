@@ -1,0 +1,244 @@
+"""What callers ask for: checked completely before anything is appended, and asked once per key."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+from attrs import field, frozen
+
+from eventflow.core.commands import CreateRun, RewindRun
+from eventflow.core.decide import draft
+from eventflow.core.draft import Draft
+from eventflow.core.events import RunCreated, RunRewound
+from eventflow.core.plan import Plan
+from eventflow.core.rewind import earlier_outputs, fork_command, refuse_unless_ended
+from eventflow.core.state import RunState
+from eventflow.core.values import JSON
+from eventflow.definition.schema import dump_json
+from eventflow.definition.workflow import Workflow
+from eventflow.engine.journal import Journal
+from eventflow.errors import CannotRerun, IdempotencyMismatch, InvalidInput
+from eventflow.runtime.catalog import Catalog
+from eventflow.runtime.clock import Clock
+
+DEFAULT_PRIORITY = 5
+
+GivenConfig = Mapping[str, Any]
+"""Config as callers give it: by stage id, the fields that differ from the defaults."""
+
+
+class Unchanged:
+    """The default of an argument that may also be None."""
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED = Unchanged()
+
+
+@frozen(kw_only=True)
+class Creation:
+    """A request for a new run, as it came."""
+
+    workflow_id: str
+    input: object
+    config: GivenConfig | None = None
+    priority: int | None = None
+    metadata: Mapping[str, object] = field(factory=dict)
+    idempotency_key: str | None = None
+    actor: str | None = None
+
+
+@frozen(kw_only=True)
+class Rewinding:
+    """A request to go on from a stage, in the same run or in a fork of it."""
+
+    stage: str
+    config: GivenConfig | None = None
+    input: object = UNCHANGED
+    reason: str | None = None
+    idempotency_key: str | None = None
+    actor: str | None = None
+
+
+@frozen
+class Continuation:
+    """The plan, config and input with which a run goes on."""
+
+    plan: Plan
+    config: Mapping[str, JSON]
+    input: JSON
+
+
+@frozen
+class Requests:
+    """Turns requests into commands.
+
+    Attributes:
+        journal: Where they are decided.
+        catalog: The workflows to check them against.
+        clock: The time of the commands.
+        new_id: Draws the ids of runs.
+        workflow_priority: The priority of runs that are given none.
+    """
+
+    journal: Journal
+    catalog: Catalog
+    clock: Clock
+    new_id: Callable[[], str]
+    workflow_priority: Callable[[str], int | None]
+
+    async def create(self, asked: Creation) -> str:
+        """Create a run, or find the one that the same request created before; give its id."""
+        workflow = self.catalog.get(asked.workflow_id)
+        given = parsed_input(workflow, asked.input)
+        config = workflow.validate_config(asked.config or {})
+        priority = asked.priority
+        if priority is None:
+            priority = self.workflow_priority(workflow.id)
+        metadata = {name: dump_json(value) for name, value in asked.metadata.items()}
+        command = CreateRun(
+            now=self.clock.now(),
+            plan=workflow.plan,
+            input=given,
+            config=config,
+            priority=DEFAULT_PRIORITY if priority is None else priority,
+            metadata=metadata,
+            idempotency_key=asked.idempotency_key,
+            request_hash=request_hash(workflow.id, given, config, priority, metadata),
+        )
+        return await self._create(command, f"create:{asked.idempotency_key}", asked.actor)
+
+    async def rerun(self, run_id: str, asked: Rewinding) -> int:
+        """Rewind a run to the group of a stage; give the new generation."""
+        digest = _rewinding_hash(asked)
+        answered = await self._answered(run_id, asked, digest)
+        if answered is not None:
+            return answered
+
+        def decide(state: RunState) -> Draft:
+            goes_on = self._continuation(state, asked)
+            command = RewindRun(
+                now=self.clock.now(),
+                stage=asked.stage,
+                plan=goes_on.plan,
+                config=goes_on.config,
+                input=goes_on.input,
+                reason=asked.reason,
+                idempotency_key=asked.idempotency_key,
+                request_hash=digest,
+            )
+            return draft(state, command)
+
+        key = f"rerun:{run_id}:{asked.idempotency_key}" if asked.idempotency_key else None
+        try:
+            outcome = await self.journal.execute(run_id, decide, actor=asked.actor, key=key)
+        except CannotRerun:
+            answered = await self._answered(run_id, asked, digest)
+            if answered is None:
+                raise
+            return answered
+        return outcome.state.generation
+
+    async def fork(
+        self, run_id: str, asked: Rewinding, metadata: Mapping[str, object] | None
+    ) -> str:
+        """Create a run that goes on from a stage of another; give its id."""
+        state = await self.journal.state(run_id)
+        goes_on = self._continuation(state, asked)
+        head = (await self.journal.history(run_id, state.version - 1))[0]
+        given = state.metadata if metadata is None else metadata
+        command = fork_command(
+            state,
+            asked.stage,
+            now=self.clock.now(),
+            head_hash=head.hash.hex(),
+            plan=goes_on.plan,
+            config=goes_on.config,
+            input=goes_on.input,
+            metadata={name: dump_json(value) for name, value in given.items()},
+            idempotency_key=asked.idempotency_key,
+            request_hash=request_hash(run_id, _rewinding_hash(asked)),
+        )
+        return await self._create(command, f"fork:{run_id}:{asked.idempotency_key}", asked.actor)
+
+    async def _create(self, command: CreateRun, key: str, actor: str | None) -> str:
+        run_id = self.new_id()
+        outcome = await self.journal.create(
+            run_id,
+            draft(None, command, run_id),
+            actor=actor,
+            key=key if command.idempotency_key is not None else None,
+        )
+        if outcome.duplicate is None:
+            return run_id
+        first = (await self.journal.history(outcome.duplicate))[0].event
+        same = isinstance(first, RunCreated) and first.request_hash == command.request_hash
+        if not same:
+            raise _mismatch(command.idempotency_key, outcome.duplicate)
+        return outcome.duplicate
+
+    async def _answered(self, run_id: str, asked: Rewinding, digest: str) -> int | None:
+        """Give the generation that the same request led to before, if it was made before."""
+        if asked.idempotency_key is None:
+            return None
+        for envelope in await self.journal.history(run_id):
+            event = envelope.event
+            if isinstance(event, RunRewound) and event.idempotency_key == asked.idempotency_key:
+                if event.request_hash != digest:
+                    raise _mismatch(asked.idempotency_key, run_id)
+                return event.generation
+        return None
+
+    def _continuation(self, state: RunState, asked: Rewinding) -> Continuation:
+        """Check a rewinding against the workflow of today, or, if it is not here, the run's own.
+
+        Raises:
+            CannotRerun, StageNotFound: The run cannot go on from there.
+            InvalidConfig, InvalidInput: What is to count from now on does not fit.
+            WorkflowNotFound: A config or input is given, but nothing here could check it.
+        """
+        workflow = self.catalog.find(state.workflow_id)
+        if workflow is None and (asked.config is not None or asked.input is not UNCHANGED):
+            workflow = self.catalog.get(state.workflow_id)
+        plan = state.plan if workflow is None else workflow.plan
+        refuse_unless_ended(state, asked.stage)
+        earlier_outputs(state, plan, asked.stage)
+        if workflow is None:
+            return Continuation(plan, state.config, state.input)
+        given = asked.config
+        if given is None:
+            stages = set(plan.stage_ids())
+            given = {stage: value for stage, value in state.config.items() if stage in stages}
+        new_input = state.input if asked.input is UNCHANGED else parsed_input(workflow, asked.input)
+        return Continuation(plan, workflow.validate_config(given), new_input)
+
+
+def parsed_input(workflow: Workflow[Any, Any], given: object) -> JSON:
+    """Check an input and give it as plain data, with the defaults of its schema filled in.
+
+    Raises:
+        InvalidInput: It does not fit.
+    """
+    schema = workflow.input_schema
+    return schema.dump(schema.parse(given, InvalidInput), InvalidInput)
+
+
+def request_hash(*parts: JSON) -> str:
+    """Digest a request, so that the same key with another request is noticed."""
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+def _rewinding_hash(asked: Rewinding) -> str:
+    config = None if asked.config is None else dump_json(dict(asked.config))
+    given = [] if asked.input is UNCHANGED else [dump_json(asked.input)]
+    return request_hash(asked.stage, config, given)
+
+
+def _mismatch(key: str | None, run_id: str) -> IdempotencyMismatch:
+    return IdempotencyMismatch(
+        f'The idempotency key "{key}" was used for another request, of run {run_id}; '
+        "use a new key for a new request"
+    )

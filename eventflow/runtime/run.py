@@ -1,0 +1,261 @@
+"""The handle to one run: what callers may ask of it, and how they follow it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from eventflow.core import events as e
+from eventflow.core.commands import CancelRun, ReceiveSignal
+from eventflow.core.decide import draft
+from eventflow.core.state import RunState, replay
+from eventflow.core.state import effective as effective_history
+from eventflow.core.values import Status
+from eventflow.definition.schema import dump_json
+from eventflow.engine.journal import Journal
+from eventflow.errors import InvalidOutput, ResultTimeout, RunCancelled, RunFailed
+from eventflow.runtime.catalog import Catalog
+from eventflow.runtime.clock import Clock
+from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
+from eventflow.runtime.verification import Verified, verify_run
+from eventflow.runtime.waking import Waker
+from eventflow.store.envelope import Envelope
+
+
+@frozen
+class Handles:
+    """What every run handle of a runtime shares."""
+
+    journal: Journal
+    catalog: Catalog
+    clock: Clock
+    waker: Waker
+    requests: Requests
+
+
+@frozen
+class Run:
+    """One run of the store; cheap to make, and never out of date, since it holds no state.
+
+    Attributes:
+        id: The run's id.
+    """
+
+    id: str
+    _shared: Handles = field(repr=False, eq=False)
+
+    async def state(self, at: int | None = None) -> RunState:
+        """Give what the run is now, or what it was as of a version.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            ValueError: The run has no such version.
+        """
+        if at is None:
+            return await self._shared.journal.state(self.id)
+        history = await self._shared.journal.history(self.id)
+        if not 1 <= at <= len(history):
+            raise ValueError(f"run {self.id} has the versions 1 to {len(history)}, not {at}")
+        return replay(history[:at])
+
+    async def history(self, *, effective: bool = False) -> list[Envelope]:
+        """Give all events of the run, or without those that rewinds have cut.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        history = await self._shared.journal.history(self.id)
+        return effective_history(history) if effective else history
+
+    async def events(self, *, follow: bool = True, after: int = 0) -> AsyncIterator[Envelope]:
+        """Yield the events beyond a version, and further ones as they are appended.
+
+        It ends with the event that ends the run; without `follow`, with the last one there is.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        with self._shared.waker.follow(self.id) as changed:
+            while True:
+                changed.clear()
+                for envelope in await self._shared.journal.history(self.id, after):
+                    after = envelope.version
+                    yield envelope
+                if not follow or (await self.state()).status.ended:
+                    break
+                await changed.wait()
+        for envelope in await self._shared.journal.history(self.id, after) if follow else ():
+            yield envelope
+
+    async def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the workflow's output
+        """Wait until the run has ended, and give its output.
+
+        The output has the type of the workflow's output schema, or of its last stage, if the
+        workflow is registered here; otherwise it is plain data.
+
+        Args:
+            timeout: Seconds to wait at most; the run goes on whatever happens.
+
+        Raises:
+            ResultTimeout: The run did not end in time.
+            RunCancelled: It was cancelled.
+            RunFailed: It failed.
+            RunNotFound: The store has no such run.
+        """
+        ended = asyncio.ensure_future(self._ended())
+        if timeout is not None:
+            timer = asyncio.ensure_future(self._shared.clock.sleep(timeout))
+            try:
+                await asyncio.wait({ended, timer}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                timer.cancel()
+                if not ended.done():
+                    ended.cancel()
+            if not ended.done():
+                raise ResultTimeout(
+                    f"Run {self.id} did not end within {timeout:g} s; it goes on: "
+                    "ask again, or start a worker if none is running"
+                )
+        return self._output(await ended)
+
+    async def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
+        """End the run now; tell whether it was still alive.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        shared = self._shared
+
+        outcome = await shared.journal.execute(
+            self.id,
+            lambda state: draft(state, CancelRun(now=shared.clock.now(), reason=reason)),
+            actor=actor,
+        )
+        return bool(outcome.events)
+
+    async def rerun_from(
+        self,
+        stage: str,
+        *,
+        reason: str | None = None,
+        actor: str | None = None,
+        config: GivenConfig | None = None,
+        input: object = UNCHANGED,
+        idempotency_key: str | None = None,
+    ) -> int:
+        """Run the group of a stage and all later groups again; give the new generation.
+
+        Earlier stages keep their outputs. `config` and `input` replace what the run had, from now
+        on. Nothing is deleted: what is run again stays in the history.
+
+        Raises:
+            CannotRerun: The run is alive, or an earlier group has no outputs.
+            IdempotencyMismatch: The key was used for another request.
+            InvalidConfig, InvalidInput: The new values do not fit.
+            RunNotFound: The store has no such run.
+            StageNotFound: The workflow has no such stage.
+        """
+        asked = Rewinding(
+            stage=stage,
+            config=config,
+            input=input,
+            reason=reason,
+            idempotency_key=idempotency_key,
+            actor=actor,
+        )
+        return await self._shared.requests.rerun(self.id, asked)
+
+    async def fork_from(
+        self,
+        stage: str,
+        *,
+        actor: str | None = None,
+        config: GivenConfig | None = None,
+        input: object = UNCHANGED,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+    ) -> "Run":
+        """Do what `rerun_from` does in a new run, and leave this one as it is.
+
+        Raises:
+            As `rerun_from`.
+        """
+        asked = Rewinding(
+            stage=stage, config=config, input=input, idempotency_key=idempotency_key, actor=actor
+        )
+        forked = await self._shared.requests.fork(self.id, asked, metadata)
+        return Run(forked, self._shared)
+
+    async def signal(self, name: str, payload: object = None, actor: str | None = None) -> None:
+        """Tell the run something that a stage waits for, or will wait for; it is used once.
+
+        Raises:
+            RunEnded: The run has ended.
+            RunNotFound: The store has no such run.
+        """
+        data = dump_json(payload)
+        shared = self._shared
+        await shared.journal.execute(
+            self.id,
+            lambda state: draft(
+                state, ReceiveSignal(now=shared.clock.now(), name=name, payload=data)
+            ),
+            actor=actor,
+        )
+
+    async def annotate(
+        self,
+        key: str,
+        value: object,
+        *,
+        stage: str | None = None,
+        actor: str | None = None,
+        **fields: object,
+    ) -> None:
+        """Attach a fact to the run, whatever its status.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        note = e.RunAnnotated(
+            key, dump_json(value), stage, {name: dump_json(each) for name, each in fields.items()}
+        )
+        await self._shared.journal.record(self.id, [note], self._shared.clock.now(), actor=actor)
+
+    async def verify(self) -> Verified:
+        """Prove that the history is what was recorded, and that the rows are what it says.
+
+        Raises:
+            HistoryAltered: Naming the first event that does not fit.
+            RunNotFound: The store has no such run.
+        """
+        return await verify_run(self._shared.journal, self.id)
+
+    async def _ended(self) -> RunState:
+        with self._shared.waker.follow(self.id) as changed:
+            while True:
+                changed.clear()
+                state = await self._shared.journal.state(self.id)
+                if state.status.ended:
+                    return state
+                await changed.wait()
+
+    def _output(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
+        ending = state.ending
+        if state.status is Status.CANCELLED:
+            raise RunCancelled(self.id, ending.reason if ending else None)
+        if state.status is Status.FAILED and ending is not None and ending.error is not None:
+            raise RunFailed(self.id, ending.stage, ending.error.type, ending.error.message)
+        return self._typed(state)
+
+    def _typed(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
+        workflow = self._shared.catalog.find(state.workflow_id)
+        if workflow is None:
+            return state.output
+        schema = workflow.output_schema
+        last = state.plan.groups[-1]
+        if schema is None and len(last) == 1:
+            stages = {stage.id: stage for stage in workflow.stages}
+            schema = stages[last[0].id].output_schema if last[0].id in stages else None
+        return state.output if schema is None else schema.parse(state.output, InvalidOutput)

@@ -1,0 +1,308 @@
+"""The composition root: puts store, clock, workflows and worker together, and nothing else does."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Self
+
+from attrs import frozen
+
+from eventflow.core.projection import RunRow
+from eventflow.core.values import Status
+from eventflow.engine.journal import Journal
+from eventflow.errors import EventflowError
+from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
+from eventflow.runtime.clock import Clock, SystemClock
+from eventflow.runtime.identifiers import new_id, random_number
+from eventflow.runtime.logs import TransitionLog
+from eventflow.runtime.requests import Creation, GivenConfig, Requests
+from eventflow.runtime.run import Handles, Run
+from eventflow.runtime.settings import Settings
+from eventflow.runtime.unclaimable import Unclaimable, UnclaimableRun
+from eventflow.runtime.waking import Waker
+from eventflow.runtime.worker import Tools, Worker
+from eventflow.store.contract import RunQuery, Store
+from eventflow.store.registry import open_store, redact
+
+WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
+
+
+class RuntimeNotOpen(EventflowError):
+    """A runtime was used outside of its `async with` block."""
+
+
+@frozen
+class RunList:
+    """Some runs, newest first; `next` is what `runs(after=)` takes for the page behind it."""
+
+    items: tuple[RunRow, ...]
+    next: str | None
+
+
+class Runtime:
+    """An application's access to its runs; after `start`, also a worker that executes them.
+
+    Use it with `async with`. It belongs to the event loop in which it was opened.
+
+    Args:
+        store: The URL of a store, or a store that the caller opens and closes.
+        workflows: The workflows of this process: a sequence, a mapping by id, or an object with
+            `get_workflow(id)`.
+        poll_interval: Seconds after which a quiet store is looked at anyway.
+        job_poll_interval: Seconds between two looks for jobs whose time has come.
+        stale_job_threshold: Seconds that a claim holds without a heartbeat.
+        concurrency: How many jobs the worker has in hand at once.
+        worker_id: The worker's name in the log; made of host, process and chance if not given.
+        workflow_priority: The priority of new runs that are given none: by workflow id, or a
+            function of it. Higher is more important; 5 if nothing says otherwise.
+        clock: Only for tests; otherwise the store's time.
+
+    Raises:
+        InvalidSettings: A number is out of range.
+    """
+
+    def __init__(
+        self,
+        store: str | Store = "sqlite:///eventflow.db",
+        workflows: Workflows = (),
+        *,
+        poll_interval: float = 10.0,
+        job_poll_interval: float = 1.0,
+        stale_job_threshold: float = 60.0,
+        concurrency: int = 16,
+        worker_id: str | None = None,
+        workflow_priority: WorkflowPriority | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._given_store = store
+        self._settings = Settings.checked(
+            store_url=store if isinstance(store, str) else "",
+            poll_interval=poll_interval,
+            job_poll_interval=job_poll_interval,
+            stale_job_threshold=stale_job_threshold,
+            concurrency=concurrency,
+            worker_id=worker_id,
+        )
+        self._catalog = Catalog(workflows)
+        self._clock: Clock = clock if clock is not None else SystemClock()
+        self._workflow_priority = workflow_priority
+        self._opened: _Opened | None = None
+        self._worker: Worker | None = None
+        self._working: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_settings(cls, settings: Settings, workflows: Workflows = ()) -> Self:
+        """Make a runtime of settings, such as those of `Settings.from_env()`."""
+        return cls(
+            settings.store_url,
+            workflows,
+            poll_interval=settings.poll_interval,
+            job_poll_interval=settings.job_poll_interval,
+            stale_job_threshold=settings.stale_job_threshold,
+            concurrency=settings.concurrency,
+            worker_id=settings.worker_id,
+        )
+
+    def __repr__(self) -> str:
+        given = self._given_store
+        store = redact(given) if isinstance(given, str) else type(given).__name__
+        return f"Runtime(store={store!r})"
+
+    async def __aenter__(self) -> Self:
+        """Open the store.
+
+        Raises:
+            SchemaTooNew: A newer release of eventflow made the store.
+            StoreUnavailable: The store cannot be opened.
+            UnknownStore: No installed store answers to the URL.
+        """
+        given = self._given_store
+        store = await open_store(given) if isinstance(given, str) else given
+        self._clock.align(await store.now())
+        self._opened = self._open(store)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+        opened, self._opened = self._open_parts, None
+        await opened.handles.waker.close()
+        await opened.handles.journal.close()
+        if isinstance(self._given_store, str):
+            await opened.handles.journal.store.close()
+
+    async def create_run(
+        self,
+        workflow_id: str,
+        input: object = None,
+        *,
+        config: GivenConfig | None = None,
+        priority: int | None = None,
+        metadata: Mapping[str, object] | None = None,
+        idempotency_key: str | None = None,
+        actor: str | None = None,
+    ) -> Run:
+        """Create a run; when this returns it is durable, and a worker will execute it.
+
+        Args:
+            workflow_id: The workflow.
+            input: What the stages of group 1 get; an instance of the input schema, or plain data.
+            config: By stage id, the fields that differ from the defaults.
+            priority: Higher is claimed earlier; else that of the workflow, else 5.
+            metadata: JSON values by which the run can be found.
+            idempotency_key: The same key and the same request give the same run.
+            actor: Who asked for it; kept with the event.
+
+        Raises:
+            IdempotencyMismatch: The key was used for another request.
+            InvalidConfig: With every stage and field that is wrong.
+            InvalidInput: With every field that is wrong.
+            StoreUnavailable: The store is away.
+            WorkflowNotFound: No such workflow is registered.
+        """
+        asked = Creation(
+            workflow_id=workflow_id,
+            input=input,
+            config=config,
+            priority=priority,
+            metadata=metadata or {},
+            idempotency_key=idempotency_key,
+            actor=actor,
+        )
+        handles = self._open_parts.handles
+        return Run(await handles.requests.create(asked), handles)
+
+    def run(self, run_id: str) -> Run:
+        """Give the handle to a run; whether it exists is found out when it is used."""
+        return Run(run_id, self._open_parts.handles)
+
+    async def runs(
+        self,
+        *,
+        status: Status | str | Collection[Status | str] | None = None,
+        workflow: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        limit: int = 100,
+        after: str | None = None,
+    ) -> RunList:
+        """List runs, newest first.
+
+        Args:
+            status: Only runs in this status, or in one of these.
+            workflow: Only runs of this workflow.
+            metadata: Only runs whose metadata has all these values.
+            limit: At most so many.
+            after: The `next` of the page before.
+        """
+        given = [status] if isinstance(status, str) else status
+        query = RunQuery(
+            statuses=None if given is None else [Status(each) for each in given],
+            workflow_id=workflow,
+            metadata=metadata or {},
+            limit=limit,
+            after=after,
+        )
+        page = await self._open_parts.handles.journal.store.runs(query)
+        return RunList(tuple(item.run for item in page.items), page.next)
+
+    async def unclaimable_runs(self) -> list[UnclaimableRun]:
+        """List the runs that wait for a stage which this process does not have."""
+        return await self._open_parts.unclaimable.list()
+
+    async def start(self) -> None:
+        """Make this process a worker; a second call changes nothing."""
+        if self._working is None:
+            self._worker = Worker(self._open_parts.tools, self._worker_id())
+            self._working = asyncio.create_task(self._worker.run(), name="eventflow worker")
+
+    async def stop(self, grace: float = 30.0) -> None:
+        """Claim nothing new, let the current jobs end, give back those that do not end in time.
+
+        Args:
+            grace: Seconds to wait for the current jobs.
+        """
+        worker, working = self._worker, self._working
+        if worker is None or working is None:
+            return
+        worker.stop()
+        timer = asyncio.ensure_future(self._clock.sleep(grace))
+        await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
+        timer.cancel()
+        worker.abandon()
+        await working
+        self._worker = self._working = None
+
+    async def serve(self, grace: float = 30.0) -> None:
+        """Start, wait for SIGTERM or SIGINT, and stop; a second signal stops at once."""
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+        at_once = asyncio.Event()
+
+        def ask() -> None:
+            (at_once if asked.is_set() else asked).set()
+
+        signals = (signal.SIGTERM, signal.SIGINT)
+        for each in signals:
+            loop.add_signal_handler(each, ask)
+        try:
+            await self.start()
+            await asked.wait()
+            stopping = asyncio.create_task(self.stop(grace))
+            hurrying = asyncio.create_task(at_once.wait())
+            await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+            hurrying.cancel()
+            if not stopping.done() and self._worker is not None:
+                self._worker.abandon()
+            await stopping
+        finally:
+            for each in signals:
+                loop.remove_signal_handler(each)
+
+    @property
+    def workflows(self) -> Mapping[str, AnyWorkflow]:
+        """The workflows that this process knows, by id."""
+        return self._catalog.known()
+
+    @property
+    def _open_parts(self) -> "_Opened":
+        if self._opened is None:
+            raise RuntimeNotOpen("The runtime is not open; use it inside `async with Runtime(...)`")
+        return self._opened
+
+    def _open(self, store: Store) -> "_Opened":
+        journal = Journal(store, new_id)
+        journal.observers.append(TransitionLog())
+        waker = Waker(journal, self._clock, self._settings.poll_interval)
+        requests = Requests(journal, self._catalog, self._clock, new_id, self._priority_of)
+        return _Opened(
+            handles=Handles(journal, self._catalog, self._clock, waker, requests),
+            unclaimable=Unclaimable(journal, self._catalog, self._clock),
+            tools=Tools(
+                journal=journal,
+                clock=self._clock,
+                catalog=self._catalog,
+                waker=waker,
+                settings=self._settings,
+                new_id=new_id,
+                random=random_number,
+            ),
+        )
+
+    def _priority_of(self, workflow_id: str) -> int | None:
+        given = self._workflow_priority
+        if given is None:
+            return None
+        return given.get(workflow_id) if isinstance(given, Mapping) else given(workflow_id)
+
+    def _worker_id(self) -> str:
+        return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+
+
+@frozen
+class _Opened:
+    """What exists only while a runtime is open."""
+
+    handles: Handles
+    unclaimable: Unclaimable
+    tools: Tools

@@ -1,0 +1,80 @@
+"""How a runtime is set up; the only place that reads the environment, and only when asked to."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from attrs import field, frozen, validators
+
+from eventflow.errors import EventflowError
+
+_above_zero = validators.and_(validators.instance_of((int, float)), validators.gt(0))
+
+
+class InvalidSettings(EventflowError):
+    """A setting has a value that it cannot have."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """The settings of a runtime.
+
+    Attributes:
+        store_url: Where the log is kept; hidden in `repr`, since it may hold a password.
+        poll_interval: Seconds after which a quiet store is looked at anyway.
+        job_poll_interval: Seconds between two looks for jobs whose time has come.
+        stale_job_threshold: Seconds that a claim holds without a heartbeat.
+        concurrency: How many jobs a worker has in hand at once.
+        worker_id: The name of this worker in the log; drawn if not given.
+    """
+
+    store_url: str = field(default="sqlite:///eventflow.db", repr=False)
+    poll_interval: float = field(default=10.0, validator=_above_zero)
+    job_poll_interval: float = field(default=1.0, validator=_above_zero)
+    stale_job_threshold: float = field(default=60.0, validator=_above_zero)
+    concurrency: int = field(default=16, validator=[validators.instance_of(int), validators.ge(1)])
+    worker_id: str | None = None
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read `EVENTFLOW_STORE_URL`, `EVENTFLOW_CONCURRENCY` and so on; what is not set stays.
+
+        Raises:
+            InvalidSettings: A variable does not hold what it should.
+        """
+        environ = os.environ if environ is None else environ
+        named = {f"EVENTFLOW_{name.upper()}": name for name in _PARSERS}
+        try:
+            given = {
+                name: _PARSERS[name](environ[variable])
+                for variable, name in named.items()
+                if variable in environ
+            }
+        except ValueError as error:
+            raise InvalidSettings(
+                f"A setting in the environment is not a number: {error}; "
+                f"the variables are {', '.join(named)}"
+            ) from error
+        return cls.checked(**given)
+
+    @classmethod
+    def checked(cls, **given: object) -> Self:
+        """Make settings.
+
+        Raises:
+            InvalidSettings: A value is out of range.
+        """
+        try:
+            return cls(**given)  # type: ignore[arg-type] - the validators check the types
+        except (TypeError, ValueError) as error:
+            raise InvalidSettings(f"A setting is out of range: {error.args[0]}") from error
+
+
+_PARSERS: Mapping[str, Callable[[str], object]] = {
+    "store_url": str,
+    "poll_interval": float,
+    "job_poll_interval": float,
+    "stale_job_threshold": float,
+    "concurrency": int,
+    "worker_id": str,
+}

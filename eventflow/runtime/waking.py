@@ -1,0 +1,100 @@
+"""Tells the tasks of this process that something was appended, by this process or by another."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from eventflow.core.events import Event
+from eventflow.core.state import RunState
+from eventflow.engine.journal import Journal
+from eventflow.errors import StoreUnavailable
+from eventflow.runtime.backoff import Outage
+from eventflow.runtime.clock import Clock
+
+
+class Waker:
+    """Watches the store while anybody in this process is interested.
+
+    What this process appends itself is known at once and wakes only whom it concerns. What other
+    processes append is noticed by waiting on the store, and wakes everybody.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, poll_interval: float) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._poll_interval = poll_interval
+        self._position = 0
+        self._interested: set[asyncio.Event] = set()
+        self._followers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._watch: asyncio.Task[None] | None = None
+        journal.position_observers.append(self._own_append)
+        journal.observers.append(self._own_transition)
+
+    @contextmanager
+    def foreign_appends(self) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever another process may have appended something."""
+        event = asyncio.Event()
+        self._interested.add(event)
+        self._start()
+        try:
+            yield event
+        finally:
+            self._interested.discard(event)
+            self._stop_if_idle()
+
+    @contextmanager
+    def follow(self, run_id: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever this run may have changed."""
+        with self.foreign_appends() as event:
+            self._followers[run_id].add(event)
+            try:
+                yield event
+            finally:
+                self._followers[run_id].discard(event)
+                if not self._followers[run_id]:
+                    del self._followers[run_id]
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+
+    def _start(self) -> None:
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._watch_store(), name="eventflow waking")
+
+    def _stop_if_idle(self) -> None:
+        if not self._interested and self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+
+    def _own_append(self, first: int, last: int) -> None:
+        """Notice a gap between what this process appended: somebody else was there."""
+        if first > self._position + 1:
+            self._wake_all()
+        self._position = max(self._position, last)
+
+    def _own_transition(self, state: RunState, events: Sequence[Event]) -> None:
+        del events
+        for event in self._followers.get(state.run_id, ()):
+            event.set()
+
+    def _wake_all(self) -> None:
+        for event in self._interested:
+            event.set()
+
+    async def _watch_store(self) -> None:
+        outage = Outage("waking", self._clock)
+        while True:
+            try:
+                newest = await self._journal.store.wait(self._position, self._poll_interval)
+            except StoreUnavailable as error:
+                await outage.wait(error)
+                continue
+            outage.over()
+            if newest > self._position:
+                self._position = newest
+                self._wake_all()

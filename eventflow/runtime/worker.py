@@ -1,0 +1,241 @@
+"""A worker: finds jobs that are due, claims them, executes them and reports what they came to.
+
+It decides nothing about correctness: it may die at any instruction, and any other goes on.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from attrs import frozen
+
+from eventflow.core import events as e
+from eventflow.core.commands import ReleaseJob
+from eventflow.core.decide import draft
+from eventflow.core.state import RunState
+from eventflow.engine.journal import Journal, Outcome
+from eventflow.errors import EventflowError, RunNotFound, StoreUnavailable
+from eventflow.runtime.backoff import Outage
+from eventflow.runtime.catalog import Catalog
+from eventflow.runtime.clock import Clock, wait_for
+from eventflow.runtime.execution import Execution, JobLost
+from eventflow.runtime.job import Job
+from eventflow.runtime.lease import Leases
+from eventflow.runtime.logs import logger
+from eventflow.runtime.reporting import Claimer, Reporter
+from eventflow.runtime.settings import Settings
+from eventflow.runtime.unclaimable import Unclaimable
+from eventflow.runtime.waking import Waker
+from eventflow.store.contract import DueJob
+
+
+@frozen
+class Tools:
+    """What a worker is handed: everything that is not its own."""
+
+    journal: Journal
+    clock: Clock
+    catalog: Catalog
+    waker: Waker
+    settings: Settings
+    new_id: Callable[[], str]
+    random: Callable[[], float]
+
+
+class Worker:
+    """Executes the jobs of one process, so many at once as its settings say."""
+
+    def __init__(self, tools: Tools, worker_id: str) -> None:
+        self.id = worker_id
+        self._tools = tools
+        self._journal = tools.journal
+        self._clock = tools.clock
+        settings = tools.settings
+        self._concurrency = settings.concurrency
+        self._claimer = Claimer(worker_id, settings.stale_job_threshold, tools.catalog.claimable)
+        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="eventflow")
+        self._execution = Execution(tools.clock, self._threads, self._record, tools.random)
+        self._reporter = Reporter(
+            tools.journal, tools.clock, self._claimer, self._room_to_go_on, tools.new_id
+        )
+        self._leases = Leases(
+            tools.journal.store,
+            tools.clock,
+            settings.stale_job_threshold,
+            settings.job_poll_interval,
+        )
+        self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
+        self._broken: dict[str, int] = {}
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._backlog = True
+        self._look_again = asyncio.Event()
+
+    async def run(self) -> None:
+        """Work until `stop`; a store that is away is waited for, never taken for an empty one."""
+        logger().info("worker.started", worker=self.id, concurrency=self._concurrency)
+        self._journal.observers.append(self._notice)
+        helpers = [
+            asyncio.create_task(self._leases.keep(), name="eventflow heartbeat"),
+            asyncio.create_task(self._watch_unclaimable(), name="eventflow unclaimable"),
+        ]
+        try:
+            with self._tools.waker.foreign_appends() as self._look_again:
+                await self._work()
+        finally:
+            self._journal.observers.remove(self._notice)
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            logger().info("worker.stopped", worker=self.id)
+
+    def stop(self) -> None:
+        """Claim nothing new; `run` returns once the jobs in hand have ended."""
+        self._stopping = True
+        self._look_again.set()
+
+    def abandon(self) -> None:
+        """Cancel the jobs in hand and give them back."""
+        self.stop()
+        for job in self._jobs:
+            job.cancel()
+
+    async def _work(self) -> None:
+        outage = Outage("worker", self._clock)
+        while not self._stopping:
+            self._look_again.clear()
+            try:
+                claimed = await self._claim_due()
+            except StoreUnavailable as error:
+                await outage.wait(error)
+                continue
+            except Exception:  # noqa: BLE001 - a worker that ends by itself would help nobody
+                logger().exception("worker.failed", worker=self.id)
+                claimed = 0
+            outage.over()
+            if not claimed and not self._stopping:
+                interval = self._tools.settings.job_poll_interval
+                await wait_for(self._look_again, self._clock, interval)
+        while self._jobs:
+            await asyncio.wait(self._jobs)
+
+    async def _claim_due(self) -> int:
+        """Claim as many due jobs as there is room for, and begin them; tell how many."""
+        room = self._concurrency - len(self._jobs)
+        if room <= 0:
+            return 0
+        due = await self._journal.store.due(
+            self._clock.now(), self._tools.catalog.claimable(), room + len(self._broken)
+        )
+        sound = [job for job in due if self._broken.get(job.run_id) != job.version][:room]
+        self._backlog = len(sound) >= room
+        outcomes = await asyncio.gather(*(self._claim(job) for job in sound))
+        return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+
+    async def _claim(self, due: DueJob) -> Outcome | None:
+        """Claim one job; a run that cannot be read is reported once and left alone."""
+        command = self._claimer.command(due.stage, self._clock, due.token, due.leased)
+        try:
+            return await self._journal.execute(
+                due.run_id,
+                lambda state: draft(state, command),
+                actor=self.id,
+                seen=due.version,
+            )
+        except (StoreUnavailable, RunNotFound):
+            return None
+        except EventflowError as error:
+            self._set_aside(due.run_id, due.version, error)
+            return None
+
+    def _begin(self, outcome: Outcome) -> int:
+        """Begin every job that an append has claimed for this worker; tell how many."""
+        jobs = self._jobs_of(outcome)
+        for job in jobs:
+            self._leases.add(job)
+            task = asyncio.create_task(self._do(job), name=f"eventflow {job.stage.id}")
+            self._jobs.add(task)
+            task.add_done_callback(self._done)
+        return len(jobs)
+
+    def _jobs_of(self, outcome: Outcome) -> Sequence[Job]:
+        stages = [event.stage for event in outcome.events if isinstance(event, e.JobClaimed)]
+        claimed = [outcome.state.stages[stage] for stage in stages]
+        workflow = self._tools.catalog.get(outcome.state.workflow_id)
+        return [
+            Job(outcome.state, stage, stage.claim.token, workflow)
+            for stage in claimed
+            if stage.claim is not None
+        ]
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
+        if self._backlog or self._stopping:
+            self._look_again.set()
+
+    async def _do(self, job: Job) -> None:
+        """Execute a job and report it; nothing that goes wrong with it stops the worker."""
+        try:
+            result = await self._execution.perform(job)
+            outcome = await self._reporter.report(job, result)
+        except JobLost:
+            logger().warning("stage.lost", run_id=job.run.run_id, stage=job.state.id)
+            return
+        except asyncio.CancelledError:
+            await self._give_back(job)
+            raise
+        except EventflowError as error:
+            self._set_aside(job.run.run_id, job.run.version, error)
+            return
+        finally:
+            self._leases.remove(job)
+        if outcome is not None:
+            self._begin(outcome)
+
+    async def _give_back(self, job: Job) -> None:
+        """Let others have a job that this worker will not finish."""
+        command = ReleaseJob(now=self._clock.now(), stage=job.state.id, token=job.token)
+        try:
+            await self._journal.execute(
+                job.run.run_id, lambda state: draft(state, command), actor=self.id
+            )
+        except EventflowError as error:
+            logger().warning("stage.not_given_back", run_id=job.run.run_id, error=str(error))
+
+    def _room_to_go_on(self) -> int:
+        """Tell how many jobs may be claimed along with a result.
+
+        Whoever waits in the store may be more urgent than what follows from a result, so there
+        is only room when the last look left nothing behind.
+        """
+        if self._stopping or self._backlog or self._look_again.is_set():
+            return 0
+        return self._concurrency - len(self._jobs) + 1
+
+    def _notice(self, run: RunState, events: Sequence[e.Event]) -> None:
+        """Follow what this process appends: lose claims that it ended, look for what it left."""
+        del events
+        self._leases.compare(run)
+        now = self._clock.now()
+        if any(
+            stage.claim is None and stage.due_at is not None and stage.due_at <= now
+            for stage in run.stages.values()
+        ):
+            self._look_again.set()
+
+    def _set_aside(self, run_id: str, version: int, error: EventflowError) -> None:
+        if self._broken.get(run_id) != version:
+            logger().error("run.unreadable", run_id=run_id, version=version, error=str(error))
+        self._broken[run_id] = version
+
+    async def _record(self, run_id: str, note: e.Note) -> None:
+        await self._journal.record(run_id, [note], self._clock.now(), actor=self.id)
+
+    async def _watch_unclaimable(self) -> None:
+        while True:
+            try:
+                await self._unclaimable.report()
+            except EventflowError as error:
+                logger().warning("worker.scan_failed", error=str(error))
+            await self._clock.sleep(self._tools.settings.poll_interval)
