@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
-from attrs import evolve as changed
 from attrs import field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.change import changed
 from eventflow.core.laws import stage_step
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
 
@@ -28,7 +28,7 @@ class Claim:
     lease_until: datetime
 
 
-@frozen
+@frozen(slots=False)
 class Suspension:
     """What a suspended stage waits for; `failures` counts the checks that failed."""
 
@@ -48,7 +48,7 @@ class Resumption:
     signal: int | None
 
 
-@frozen
+@frozen(slots=False)
 class StageState:
     """One stage of a run, from the moment it was scheduled.
 

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias, TypeVar, assert_never
 
-from attrs import evolve as changed
 from attrs import field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.change import changed
 from eventflow.core.laws import run_step
 from eventflow.core.plan import Plan
 from eventflow.core.stage import (
@@ -31,7 +31,7 @@ from eventflow.core.values import JSON, ErrorInfo, Status
 FactT = TypeVar("FactT", bound=e.Fact)
 
 
-@frozen
+@frozen(slots=False)
 class Signal:
     """A payload that arrived; `used` is the version of the event that used it, or 0."""
 
@@ -53,7 +53,7 @@ class Ending:
     reason: str | None = None
 
 
-@frozen
+@frozen(slots=False)
 class RunState:
     """One run as of one version.
 
