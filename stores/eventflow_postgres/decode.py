@@ -1,10 +1,11 @@
 """Turns records of the database into the types of the contract; it decides nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, assert_never
 
 import msgspec
+from asyncpg import Record
 
 from eventflow.core.projection import JobRow, Projection, RunRow, StageRow
 from eventflow.core.values import JobKind, Status
@@ -17,8 +18,6 @@ from eventflow.store.contract import (
     Verdict,
 )
 from eventflow_postgres.text import unescaped
-
-Record = Mapping[str, Any]
 
 
 class Kind(IntEnum):

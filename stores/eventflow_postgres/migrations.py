@@ -12,6 +12,14 @@ from eventflow_postgres.connections import Connection
 
 Version: TypeAlias = int
 ADVISORY_LOCK = 0x6576656E74666C6F  # "eventflo"
+# Reads the catalog itself: the caches behind to_regclass may be older than the advisory lock.
+_EXISTS = """
+    SELECT EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = 'migrations'
+    )
+"""
 
 
 @frozen
@@ -72,8 +80,10 @@ async def _upgrade(connection: Connection, schema: str) -> None:
     found = await _version(connection, schema)
     if found == 0:
         # Even IF NOT EXISTS needs the right to create schemas.
-        existing = await connection.fetchval("SELECT to_regnamespace($1)", quoted(schema))
-        await connection.execute(_preparation(schema, with_schema=existing is None))
+        existing = await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", schema
+        )
+        await connection.execute(_preparation(schema, with_schema=not existing))
     for step in migrations():
         if step.version > found:
             await connection.execute(_statements(step, schema), timeout=3600)
@@ -86,7 +96,7 @@ async def _version(connection: Connection, schema: str) -> Version:
         SchemaTooNew: It is beyond what this release knows.
     """
     table = f"{quoted(schema)}.migrations"
-    if await connection.fetchval("SELECT to_regclass($1)", table) is None:
+    if not await connection.fetchval(_EXISTS, schema):
         return 0
     found = int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {table}"))  # noqa: S608 - the name is quoted
     if found > current_version():

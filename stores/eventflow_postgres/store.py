@@ -41,17 +41,21 @@ async def connect(url: str) -> "PostgresStore":
 
 
 class PostgresStore:
-    """The contract of a store, kept by functions in one schema of a PostgreSQL database."""
+    """The contract of a store, kept by functions in one schema of a PostgreSQL database.
+
+    Attributes:
+        schema: The quoted name of that schema.
+    """
 
     def __init__(self, address: Address, connections: Connections) -> None:
         self._address = address
-        self._schema = address.quoted_schema
+        self.schema = address.quoted_schema
         self._connections = connections
         self._waiters = Waiters()
         self._bell = Bell(address, self._waiters, channel(address.schema))
         self._bell.start()
         places = ", ".join(f"${number}" for number in range(1, ARGUMENTS + 1))
-        self._append = f"SELECT * FROM {self._schema}.append({places})"  # noqa: S608 - the name is quoted
+        self._append = f"SELECT * FROM {self.schema}.append({places})"  # noqa: S608 - the name is quoted
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._address.shown}>"
@@ -73,7 +77,7 @@ class PostgresStore:
         """Read the events of several runs beyond a version, each run's in order."""
         known = [run_id for run_id in run_ids if "\0" not in run_id]
         records = await self._connections.fetch(
-            f"SELECT * FROM {self._schema}.read_runs($1, $2)",  # noqa: S608 - as above
+            f"SELECT * FROM {self.schema}.read_runs($1, $2)",  # noqa: S608 - as above
             known,
             after,
         )
@@ -82,7 +86,7 @@ class PostgresStore:
     async def read_all(self, after: int, limit: int) -> list[StoredEvent]:
         """Read the global log beyond a position, in order."""
         records = await self._connections.fetch(
-            f"SELECT * FROM {self._schema}.read_all($1, $2)",  # noqa: S608 - as above
+            f"SELECT * FROM {self.schema}.read_all($1, $2)",  # noqa: S608 - as above
             after,
             limit,
         )
@@ -94,7 +98,7 @@ class PostgresStore:
         """List jobs whose time has come, the most important first."""
         pairs = None if workflows is None else [(w, s) for w in workflows for s in workflows[w]]
         records = await self._connections.fetch(
-            f"SELECT * FROM {self._schema}.due($1, $2, $3, $4)",  # noqa: S608 - as above
+            f"SELECT * FROM {self.schema}.due($1, $2, $3, $4)",  # noqa: S608 - as above
             now,
             None if pairs is None else [workflow for workflow, _ in pairs],
             None if pairs is None else [stage for _, stage in pairs],
@@ -107,7 +111,7 @@ class PostgresStore:
         if not renewals:
             return []
         lost = await self._connections.fetch(
-            f"SELECT * FROM {self._schema}.renew($1, $2, $3, $4, $5) AS number",  # noqa: S608 - as above
+            f"SELECT * FROM {self.schema}.renew($1, $2, $3, $4, $5) AS number",  # noqa: S608 - as above
             [renewal.run_id for renewal in renewals],
             [renewal.stage for renewal in renewals],
             [renewal.token for renewal in renewals],
@@ -118,7 +122,7 @@ class PostgresStore:
 
     async def runs(self, query: RunQuery) -> RunPage:
         """List one page of runs with their rows, in one query."""
-        sql, arguments = page_query(self._schema, query)
+        sql, arguments = page_query(self.schema, query)
         records = await self._connections.fetch(sql, *arguments)
         page = records[: query.limit]
         more = len(records) > len(page) and page

@@ -75,6 +75,7 @@ class Bell:
         self._channel = channel
         self._position_query = f"SELECT position FROM {address.quoted_schema}.counter"  # noqa: S608 - the name is quoted
         self._listening: Connection | None = None
+        self._own_pid = 0
         self._misses = 0
         self._lost = False
         self._look_now = asyncio.Event()
@@ -129,7 +130,7 @@ class Bell:
         if not listened:
             await connection.add_listener(self._channel, self._hear)
             connection.add_termination_listener(self._connection_ended)
-            self._listening = connection
+            self._listening, self._own_pid = connection, connection.get_server_pid()
         unheard = self._waiters.advance(await connection.fetchval(self._position_query))
         self._misses = self._misses + 1 if unheard and listened else self._misses
         if not listened:
@@ -139,7 +140,7 @@ class Bell:
         """Take note of a position; what this connection told itself proves nothing."""
         del channel
         text = str(payload)
-        if self._listening is connection and sender != self._listening.get_server_pid():
+        if self._listening is connection and sender != self._own_pid:
             self._misses = 0
         if text.isdecimal():
             self._waiters.advance(int(text))

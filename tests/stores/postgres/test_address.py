@@ -1,0 +1,85 @@
+"""The URL of a PostgreSQL store: what it may say, and that it never shows a password."""
+
+import pytest
+
+from eventflow_postgres.address import parse_address, quoted
+
+SECRET = "p%40ss%2Fword"
+URL = f"postgresql://anna:{SECRET}@one:5432,two:5433/db?sslmode=require&sslpassword=keyword"
+
+
+def test_the_defaults_are_those_of_the_documentation() -> None:
+    """A bare URL uses the schema eventflow, the writable host, and notifications."""
+    address = parse_address("postgresql://localhost/db")
+    assert (address.schema, address.target_session_attrs) == ("eventflow", "read-write")
+    assert address.listen
+    assert address.statement_cache_size > 0
+
+
+def test_own_parameters_are_read_and_kept_from_the_driver() -> None:
+    """Parameters of the store are taken out of what the driver gets."""
+    address = parse_address("postgres://h/db?schema=my%20log&pool_size=7&sslmode=disable")
+    assert (address.schema, address.pool_size) == ("my log", 7)
+    assert address.dsn == "postgresql://h/db?sslmode=disable"
+
+
+def test_a_store_behind_a_pooler_polls() -> None:
+    """Without prepared statements there is a pooler, which cannot listen; that can be overruled."""
+    assert not parse_address("postgresql://h/db?statement_cache_size=0").listen
+    assert parse_address("postgresql://h/db?statement_cache_size=0&listen=on").listen
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("shcema=x", "shcema"),
+        ("pool_size=0", "pool_size"),
+        ("pool_size=many", "pool_size"),
+        ("retry_timeout=-1", "retry_timeout"),
+        ("listen=maybe", "listen"),
+        ("target_session_attrs=best", "target_session_attrs"),
+        ("schema=", "schema"),
+        ("schema=" + "x" * 64, "63 bytes"),
+    ],
+)
+def test_a_wrong_parameter_is_named(query: str, named: str) -> None:
+    """A parameter that does not exist or does not fit is named, and no password is shown."""
+    with pytest.raises(ValueError, match=named) as caught:
+        parse_address(f"postgresql://anna:{SECRET}@h/db?{query}")
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [URL, f"postgresql://h/db?user=anna&password={SECRET}&sslpassword=keyword"],
+)
+def test_a_password_is_never_shown(url: str) -> None:
+    """Neither form of a password, as written or decoded, is in the repr or in the shown URL."""
+    address = parse_address(url)
+    for secret in (SECRET, "p@ss/word", "keyword"):
+        assert secret not in repr(address)
+        assert secret not in address.shown
+        assert secret not in address.redact(f"cannot use {secret} there")
+    assert "anna" in address.shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://a:secret@[::1/db",
+        "mysql://a:secret@h/db",
+        "postgresql://a:sec/secret@h/db",
+        "postgresql://a:sec#secret@h/db",
+        "postgresql://a:sec?secret@h/db",
+    ],
+)
+def test_an_unreadable_url_is_refused_without_its_password(url: str) -> None:
+    """A URL that cannot be read is refused by a message without the password."""
+    with pytest.raises(ValueError, match=r"PostgreSQL URL|store URL") as caught:
+        parse_address(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_name_is_quoted_for_sql() -> None:
+    """Any name that PostgreSQL allows can be a schema."""
+    assert quoted('say "hi"') == '"say ""hi"""'

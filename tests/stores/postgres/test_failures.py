@@ -1,0 +1,174 @@
+"""What the store does when connections, the server or a whole process go away."""
+
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import asyncpg
+import pytest
+
+from eventflow.errors import StoreUnavailable
+from eventflow.store.contract import Appended, Operation
+from eventflow_postgres import PostgresStore, connect
+from tests.postgres import without_postgres
+from tests.postgres_server import (
+    ROOT,
+    PostgresNotFound,
+    Server,
+    environment,
+    running_server,
+    with_parameters,
+)
+from tests.stores.postgres.build import START, new_id, operation
+
+OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE application_name = $1 AND pid <> pg_backend_pid()"
+)
+APPEND_IN_ANOTHER_PROCESS = """
+import asyncio, sys
+from eventflow_postgres import connect
+from tests.stores.postgres.build import new_id, operation
+
+async def main(url):
+    store = await connect(url)
+    for _ in range(20):
+        await store.append([operation(new_id(), 0, 2) for _ in range(5)])
+    await store.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """Give a server of its own, which survives a crash."""
+    try:
+        with running_server(fsync=True) as started:
+            yield started
+    except PostgresNotFound:
+        without_postgres()
+
+
+async def test_a_cut_connection_is_made_again(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """After the server has cut every connection, appends and reads go on."""
+    run_id = new_id()
+    await store.append([operation(run_id, 0)])
+    await admin.execute(OTHERS.replace("$1", "'eventflow'"))
+    assert await store.append([operation(run_id, 1)]) == [Appended(2, 2)]
+    await admin.execute(OTHERS.replace("$1", "'eventflow'"))
+    assert len(await store.read([run_id])) == 2
+
+
+async def test_an_append_whose_answer_was_lost_is_answered_truly(
+    postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """The same operations, appended again over another connection, give the first verdicts."""
+    run_id = new_id()
+    batch = [operation(run_id, 0, 2, key="once"), operation(run_id, 2), operation(run_id, 9)]
+    first = await store.append(batch)
+    await store.append([operation(run_id, 3)])
+    await admin.execute(OTHERS.replace("$1", "'eventflow'"))
+    assert await store.append(batch[:2]) == first[:2]
+    other = await connect(postgres_url)
+    assert await other.append(batch[:2]) == first[:2]
+    await other.close()
+    assert len(await store.read_all(0, 100)) == 4
+
+
+async def test_a_dead_database_is_not_an_empty_queue(server: Server) -> None:
+    """While the server is down every method raises, and afterwards the store works again."""
+    store = await connect(server.url(retry_timeout="0.3"))
+    try:
+        server.stop()
+        with pytest.raises(StoreUnavailable):
+            await store.due(START, None, 10)
+        with pytest.raises(StoreUnavailable):
+            await store.append([operation(new_id(), 0)])
+        server.start()
+        assert await store.due(START, None, 10) == []
+    finally:
+        await store.close()
+
+
+async def test_an_append_waits_for_a_database_that_comes_back(server: Server) -> None:
+    """A restart of the server within the retry time is not seen by the caller."""
+    store = await connect(server.url(retry_timeout="30"))
+    try:
+        server.stop("immediate")
+        appending = asyncio.create_task(store.append([operation(new_id(), 0)]))
+        await asyncio.to_thread(server.start)
+        assert await appending == [Appended(1, 1)]
+    finally:
+        await store.close()
+
+
+async def test_no_error_shows_the_password(server: Server) -> None:
+    """The error of a database that is away names the URL without its password."""
+    url = server.url(retry_timeout="0.1").replace("postgres@", "postgres:topsecret@")
+    server.stop()
+    with pytest.raises(StoreUnavailable) as caught:
+        await connect(url)
+    assert "topsecret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+async def append_runs(store: PostgresStore, acknowledged: list[Operation], batches: int) -> None:
+    """Append some batches of runs, and remember what was acknowledged."""
+    for _ in range(batches):
+        batch = [operation(new_id(), 0, 3) for _ in range(10)]
+        verdicts = await store.append(batch)
+        assert all(isinstance(verdict, Appended) for verdict in verdicts)
+        acknowledged.extend(batch)
+
+
+async def test_nothing_acknowledged_is_lost_in_a_crash(server: Server) -> None:
+    """The server crashes twice under load; each acknowledged append is there exactly once."""
+    stores = [await connect(server.url(retry_timeout="30")) for _ in range(3)]
+    acknowledged: list[Operation] = []
+    load = asyncio.gather(*(append_runs(store, acknowledged, 150) for store in stores))
+    for _ in range(2):
+        await asyncio.sleep(0.2)
+        assert not load.done(), "the load ended before the crash"
+        await asyncio.to_thread(server.stop, "immediate")
+        await asyncio.to_thread(server.start)
+    await load
+    log = await stores[0].read_all(0, 1_000_000)
+    for store in stores:
+        await store.close()
+    assert len(acknowledged) == 3 * 150 * 10
+    assert [event.position for event in log] == list(range(1, 3 * len(acknowledged) + 1))
+    counted = Counter(event.op_id for event in log)
+    assert {counted[each.op_id] for each in acknowledged} == {3}
+
+
+async def test_several_processes_leave_no_gap(store: PostgresStore, postgres_url: str) -> None:
+    """Positions are gapless, also when several processes append at the same time."""
+    command = (sys.executable, "-c", APPEND_IN_ANOTHER_PROCESS, postgres_url)
+    running = [
+        await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment())
+        for _ in range(3)
+    ]
+    assert [await process.wait() for process in running] == [0, 0, 0]
+    log = await store.read_all(0, 10_000)
+    assert [event.position for event in log] == list(range(1, 601))
+
+
+async def test_a_host_that_is_read_only_is_passed_over(server: Server) -> None:
+    """Of several hosts the store finds the one that can be written."""
+    with running_server(primary=server) as standby:
+        both = (standby, server)
+        url = with_parameters(
+            "postgresql:///postgres",
+            user="postgres",
+            host=",".join(str(each.socket_folder) for each in both),
+            port=",".join(str(each.port) for each in both),
+        )
+        store = await connect(url)
+        try:
+            assert await store.append([operation(new_id(), 0)]) == [Appended(1, 1)]
+        finally:
+            await store.close()

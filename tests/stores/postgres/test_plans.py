@@ -1,0 +1,117 @@
+"""Each query of the hot path uses an index, whatever the size of the table."""
+
+import re
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from eventflow.core.values import Status
+from eventflow.store.contract import RunQuery
+from eventflow_postgres import PostgresStore
+from eventflow_postgres.encode import ARGUMENTS, arrays
+from eventflow_postgres.run_query import page_query
+from tests.stores.postgres.build import START, after, job, new_id, operation
+
+FILL = """
+INSERT INTO runs SELECT 'r' || n, n, 'w' || n % 10, 5, now(), '{}' FROM generate_series(1, 20000) n;
+INSERT INTO heads SELECT 'r' || n, 1, n, CASE n % 50 WHEN 0 THEN 'failed' ELSE 'completed' END,
+    0, 'f' FROM generate_series(1, 20000) n;
+INSERT INTO events SELECT n, 'r' || n, 1, 't', 1, 'd', now(), NULL, n, 'h'
+    FROM generate_series(1, 20000) n;
+INSERT INTO jobs SELECT 'r' || n, 'a', 'w' || n % 10, 5, n, 1, 'execute',
+    '2026-01-01Z'::timestamptz + CASE WHEN n % 2 = 0 THEN '0' ELSE '1 hour' END::interval,
+    0, false, n % 2 = 0 FROM generate_series(1, 20000) n;
+INSERT INTO stages SELECT 'r' || n, 'a', 1, 'pending', 0, 1 FROM generate_series(1, 20000) n;
+INSERT INTO labels SELECT 'r' || n, decode(md5(n::text), 'hex'), n FROM generate_series(1, 20000) n;
+UPDATE counter SET position = 20000;
+"""
+EXPLAIN_INSIDE = """
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0;
+SET auto_explain.log_nested_statements = on;
+SET client_min_messages = log;
+"""
+
+
+@pytest.fixture
+async def filled(admin: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[list[str]]:
+    """Fill the tables and collect the plan of each statement that runs afterwards."""
+    await admin.execute(FILL)
+    await admin.execute("ANALYZE")
+    await admin.execute(EXPLAIN_INSIDE)
+    plans: list[str] = []
+    admin.add_log_listener(lambda _, message: plans.append(str(message)))
+    yield plans
+    assert plans, "no plan was seen"
+
+
+def scanned(plans: list[str]) -> set[str]:
+    """Name the tables of the store that were read from one end to the other."""
+    tables = set(re.findall(r"Seq Scan on (?:\w+\.)?(\w+)", "\n".join(plans)))
+    # The driver asks the catalog for types that it does not know, once for each connection.
+    return {table for table in tables if not table.startswith("pg_")}
+
+
+async def test_an_append_scans_no_table(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]", filled: list[str]
+) -> None:
+    """Appending, with all its rows, finds each row by an index."""
+    run_id = new_id()
+    batch = [
+        operation(run_id, 0, 2, key="k", jobs=[job("a", 1)], stages=["a"], metadata={"x": 1}),
+        operation(run_id, 2, jobs=[job("a", 1, due=9, token=3)], dropped_jobs=["b"]),
+        operation("r5", 0),
+    ]
+    places = ", ".join(f"${number}" for number in range(1, ARGUMENTS + 1))
+    await admin.fetch(f"SELECT append({places})", *arrays(batch))
+    assert any("INSERT INTO" in plan for plan in filled)
+    assert scanned(filled) == set()
+
+
+@pytest.mark.parametrize("workflows", [["w2", "w4"], None])
+async def test_looking_for_jobs_scans_no_table(
+    store: PostgresStore,
+    admin: "asyncpg.Connection[asyncpg.Record]",
+    filled: list[str],
+    workflows: list[str] | None,
+) -> None:
+    """Looking for what is due, and moving what became due, goes by indexes."""
+    stages = None if workflows is None else ["a" for _ in workflows]
+    for moment in (START, after(3600)):
+        found = await admin.fetch("SELECT * FROM due($1, $2, $3, 20)", moment, workflows, stages)
+        assert len(found) == 20
+    assert scanned(filled) == set()
+
+
+async def test_renewing_and_reading_scan_no_table(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]", filled: list[str]
+) -> None:
+    """Renewals and reads go by indexes."""
+    await admin.fetch("SELECT renew($1, $2, $3, $4, $5)", ["r1"], ["a"], [1], [START], [True])
+    await admin.fetch("SELECT * FROM read_runs($1, 0)", ["r1", "r2"])
+    await admin.fetch("SELECT * FROM read_all($1, 100)", 500)
+    assert scanned(filled) == set()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        RunQuery(),
+        RunQuery(run_ids=["r1", "r2"]),
+        RunQuery(statuses=[Status.FAILED]),
+        RunQuery(workflow_id="w3", after="5000"),
+        RunQuery(metadata={"x": 1}),
+    ],
+    ids=["all", "ids", "status", "workflow", "metadata"],
+)
+async def test_listing_runs_scans_no_table(
+    store: PostgresStore,
+    admin: "asyncpg.Connection[asyncpg.Record]",
+    filled: list[str],
+    query: RunQuery,
+) -> None:
+    """A page of runs is found by an index of what it asks for."""
+    sql, arguments = page_query(store.schema, query)
+    await admin.fetch(sql, *arguments)
+    assert scanned(filled) == set()

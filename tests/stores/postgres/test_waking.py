@@ -1,0 +1,76 @@
+"""Who waits is woken by other processes, and by polling where notifications do not arrive."""
+
+import asyncio
+import time
+
+import asyncpg
+import pytest
+
+from eventflow_postgres import PostgresStore, connect
+from tests.postgres_server import with_parameters
+from tests.stores.postgres.build import new_id, operation
+
+
+async def waited(store: PostgresStore, other: PostgresStore) -> float:
+    """Tell how many seconds it takes from an append of one store until the other is woken."""
+    position = await store.wait(0, 0.2)
+    waiting = asyncio.create_task(store.wait(position, 20))
+    await asyncio.sleep(0.1)
+    begun = time.monotonic()
+    await other.append([operation(new_id(), 0)])
+    assert await waiting == position + 1
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("listen", ["true", "false"])
+async def test_an_append_elsewhere_wakes(
+    postgres_url: str, store: PostgresStore, listen: str
+) -> None:
+    """Another process is noticed long before the timeout, with notifications and by polling."""
+    waiting = await connect(with_parameters(postgres_url, listen=listen))
+    try:
+        assert await waited(waiting, store) < 2
+    finally:
+        await waiting.close()
+
+
+async def test_an_append_of_this_process_wakes_at_once(store: PostgresStore) -> None:
+    """A waiter of the same store is woken by the append itself."""
+    waiting = asyncio.create_task(store.wait(0, 20))
+    await asyncio.sleep(0)
+    await store.append([operation(new_id(), 0)])
+    assert await asyncio.wait_for(waiting, 1) == 1
+
+
+async def test_a_lost_listener_comes_back(
+    postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """After its connection was cut, a store hears of other processes again."""
+    waiting = await connect(with_parameters(postgres_url, application_name="listener"))
+    try:
+        await waited(waiting, store)
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1"
+        await admin.execute(cut.replace("$1", "'listener'"))
+        assert await waited(waiting, store) < 2
+    finally:
+        await waiting.close()
+
+
+async def test_a_deaf_listener_polls(
+    postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """A store whose notifications do not arrive notices that, and polls often instead."""
+    waiting = await connect(postgres_url)
+    try:
+        await waited(waiting, store)
+        await waiting._bell._link.use(lambda connection: connection.execute("UNLISTEN *"))
+        for _ in range(3):
+            await waited(waiting, store)
+        assert await waited(waiting, store) < 0.8
+    finally:
+        await waiting.close()
+
+
+async def test_waiting_ends_at_the_timeout(store: PostgresStore) -> None:
+    """Without an append a wait ends by itself."""
+    assert await asyncio.wait_for(store.wait(0, 0.05), 5) == 0
