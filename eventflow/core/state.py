@@ -274,8 +274,12 @@ def _cancelled(state: RunState, event: e.RunCancelled, fact: e.Fact) -> RunState
 
 
 def _rewound(state: RunState, event: e.RunRewound) -> RunState:
-    """Take back everything beyond the cut, as if it had never been folded."""
-    run_step(state.status, event)
+    """Take back everything beyond the cut, as if it had never been folded.
+
+    In an effective history there is nothing beyond the cut, so the run has not ended there.
+    """
+    if state.version > event.cut:
+        run_step(state.status, event)
     was_started = 0 < state.started <= event.cut
     return changed(
         state,
