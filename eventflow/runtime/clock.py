@@ -2,8 +2,11 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -40,6 +43,26 @@ class SystemClock:
     def align(self, store_time: datetime) -> None:
         """Take over the time of the store."""
         self._aligned, self._since = store_time, time.monotonic()
+
+
+async def within(work: Coroutine[Any, Any, T], clock: Clock, seconds: float | None) -> T:
+    """Await something for so many seconds at most; then it is cancelled.
+
+    Raises:
+        TimeoutError: The time was up first.
+    """
+    if seconds is None:
+        return await work
+    task = asyncio.ensure_future(work)
+    timer = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise TimeoutError
+        return task.result()
+    finally:
+        task.cancel()
+        timer.cancel()
 
 
 async def wait_for(event: asyncio.Event, clock: Clock, seconds: float | None) -> bool:

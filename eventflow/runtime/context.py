@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -13,7 +13,7 @@ from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
 from eventflow.runtime.job import Job
 
-Recorder = Callable[[str, e.Note], Awaitable[None]]
+Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
 """Appends a note to a run."""
 
 
@@ -120,21 +120,17 @@ class Context:
 
     def _note(self, note: e.Note) -> Awaitable[None]:
         recording = self._record(self.run_id, note)
-        if threading.get_ident() == self._thread:
-            return recording
-        asyncio.run_coroutine_threadsafe(_awaited(recording), self._loop).result()
-        return _Done()
+        if threading.get_ident() != self._thread:
+            asyncio.run_coroutine_threadsafe(recording, self._loop).result()
+            return _Done()
+        return recording
 
 
 class _Done:
     """An awaitable that has nothing left to wait for."""
 
-    def __await__(self) -> Iterator[None]:
-        return iter(())
-
-
-async def _awaited(awaitable: Awaitable[None]) -> None:
-    await awaitable
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, JSON]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
@@ -137,7 +138,7 @@ class Execution:
             JobLost: The claim was lost, and the code was cancelled.
             TimeoutError: The attempt took too long, and the code was cancelled.
         """
-        work = asyncio.ensure_future(self._start(job.stage.is_async(function), function, arguments))
+        work = asyncio.ensure_future(self._start(function, arguments))
         job.begin(work)
         timeout = _timeout(job)
         try:
@@ -150,10 +151,9 @@ class Execution:
             work.cancel()
             raise
 
-    def _start(
-        self, awaits: bool, function: Callable[..., Any], arguments: tuple[object, ...]
-    ) -> Awaitable[Any]:
-        if awaits:
+    def _start(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
+        """Begin a coroutine here, and a plain function in a thread."""
+        if inspect.iscoroutinefunction(function):
             started: Awaitable[Any] = function(*arguments)
             return started
         context = contextvars.copy_context()

@@ -1,6 +1,5 @@
 """The handle to one run: what callers may ask of it, and how they follow it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from eventflow.definition.schema import dump_json
 from eventflow.engine.journal import Journal
 from eventflow.errors import InvalidOutput, ResultTimeout, RunCancelled, RunFailed
 from eventflow.runtime.catalog import Catalog
-from eventflow.runtime.clock import Clock
+from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
 from eventflow.runtime.verification import Verified, verify_run
 from eventflow.runtime.waking import Waker
@@ -76,17 +75,16 @@ class Run:
         Raises:
             RunNotFound: The store has no such run.
         """
-        with self._shared.waker.follow(self.id) as changed:
+        with self._shared.waker.follow(self.id) as follower:
             while True:
-                changed.clear()
+                follower.changed.clear()
+                ended = (await self.state()).status.ended
                 for envelope in await self._shared.journal.history(self.id, after):
                     after = envelope.version
                     yield envelope
-                if not follow or (await self.state()).status.ended:
-                    break
-                await changed.wait()
-        for envelope in await self._shared.journal.history(self.id, after) if follow else ():
-            yield envelope
+                if not follow or ended:
+                    return
+                await follower.changed.wait()
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the workflow's output
         """Wait until the run has ended, and give its output.
@@ -103,21 +101,13 @@ class Run:
             RunFailed: It failed.
             RunNotFound: The store has no such run.
         """
-        ended = asyncio.ensure_future(self._ended())
-        if timeout is not None:
-            timer = asyncio.ensure_future(self._shared.clock.sleep(timeout))
-            try:
-                await asyncio.wait({ended, timer}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                timer.cancel()
-                if not ended.done():
-                    ended.cancel()
-            if not ended.done():
-                raise ResultTimeout(
-                    f"Run {self.id} did not end within {timeout:g} s; it goes on: "
-                    "ask again, or start a worker if none is running"
-                )
-        return self._output(await ended)
+        try:
+            return self._output(await within(self._ended(), self._shared.clock, timeout))
+        except TimeoutError:
+            raise ResultTimeout(
+                f"Run {self.id} did not end within {timeout:g} s; it goes on: "
+                "ask again, or start a worker if none is running"
+            ) from None
 
     async def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
         """End the run now; tell whether it was still alive.
@@ -233,13 +223,14 @@ class Run:
         return await verify_run(self._shared.journal, self.id)
 
     async def _ended(self) -> RunState:
-        with self._shared.waker.follow(self.id) as changed:
+        with self._shared.waker.follow(self.id, to_the_end=True) as follower:
             while True:
-                changed.clear()
-                state = await self._shared.journal.state(self.id)
+                follower.changed.clear()
+                state = follower.state or await self._shared.journal.state(self.id)
                 if state.status.ended:
                     return state
-                await changed.wait()
+                follower.state = None
+                await follower.changed.wait()
 
     def _output(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
         ending = state.ending

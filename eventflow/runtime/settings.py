@@ -8,8 +8,6 @@ from attrs import field, frozen, validators
 
 from eventflow.errors import EventflowError
 
-_above_zero = validators.and_(validators.instance_of((int, float)), validators.gt(0))
-
 
 class InvalidSettings(EventflowError):
     """A setting has a value that it cannot have."""
@@ -29,10 +27,10 @@ class Settings:
     """
 
     store_url: str = field(default="sqlite:///eventflow.db", repr=False)
-    poll_interval: float = field(default=10.0, validator=_above_zero)
-    job_poll_interval: float = field(default=1.0, validator=_above_zero)
-    stale_job_threshold: float = field(default=60.0, validator=_above_zero)
-    concurrency: int = field(default=16, validator=[validators.instance_of(int), validators.ge(1)])
+    poll_interval: float = field(default=10.0, validator=validators.gt(0))
+    job_poll_interval: float = field(default=1.0, validator=validators.gt(0))
+    stale_job_threshold: float = field(default=60.0, validator=validators.gt(0))
+    concurrency: int = field(default=16, validator=validators.ge(1))
     worker_id: str | None = None
 
     @classmethod

@@ -1,5 +1,7 @@
 """Proves a run: its hash chain, its versions, and its rows against the fold of its events."""
 
+from datetime import UTC, datetime
+
 from attrs import evolve as changed
 from attrs import frozen
 
@@ -10,6 +12,8 @@ from eventflow.errors import HistoryAltered
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery
 from eventflow.store.envelope import open_envelope
+
+NO_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @frozen
@@ -61,4 +65,4 @@ def _settled(rows: Projection) -> Projection:
 
 
 def _still(job: JobRow) -> JobRow:
-    return changed(job, due_at=None, leased=False) if job.token else job
+    return changed(job, due_at=NO_TIME, leased=False) if job.token else job

@@ -13,6 +13,28 @@ from eventflow.runtime.backoff import Outage
 from eventflow.runtime.clock import Clock
 
 
+class Follower:
+    """Somebody who waits for a run to change.
+
+    Attributes:
+        changed: Is set when the run may have changed.
+        state: The last state that this process appended, if it did.
+    """
+
+    __slots__ = ("_to_the_end", "changed", "state")
+
+    def __init__(self, changed: asyncio.Event, to_the_end: bool) -> None:  # noqa: FBT001 - private to this module
+        self.changed = changed
+        self.state: RunState | None = None
+        self._to_the_end = to_the_end
+
+    def see(self, state: RunState) -> None:
+        """Take notice of what this process appended."""
+        if state.status.ended or not self._to_the_end:
+            self.state = state
+            self.changed.set()
+
+
 class Waker:
     """Watches the store while anybody in this process is interested.
 
@@ -26,7 +48,7 @@ class Waker:
         self._poll_interval = poll_interval
         self._position = 0
         self._interested: set[asyncio.Event] = set()
-        self._followers: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._followers: defaultdict[str, set[Follower]] = defaultdict(set)
         self._watch: asyncio.Task[None] | None = None
         journal.position_observers.append(self._own_append)
         journal.observers.append(self._own_transition)
@@ -44,14 +66,15 @@ class Waker:
             self._stop_if_idle()
 
     @contextmanager
-    def follow(self, run_id: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever this run may have changed."""
+    def follow(self, run_id: str, *, to_the_end: bool = False) -> Iterator["Follower"]:
+        """Give a follower that is woken whenever this run may have changed, or has ended."""
         with self.foreign_appends() as event:
-            self._followers[run_id].add(event)
+            follower = Follower(event, to_the_end)
+            self._followers[run_id].add(follower)
             try:
-                yield event
+                yield follower
             finally:
-                self._followers[run_id].discard(event)
+                self._followers[run_id].discard(follower)
                 if not self._followers[run_id]:
                     del self._followers[run_id]
 
@@ -79,8 +102,8 @@ class Waker:
 
     def _own_transition(self, state: RunState, events: Sequence[Event]) -> None:
         del events
-        for event in self._followers.get(state.run_id, ()):
-            event.set()
+        for follower in self._followers.get(state.run_id, ()):
+            follower.see(state)
 
     def _wake_all(self) -> None:
         for event in self._interested:

@@ -114,7 +114,7 @@ class Worker:
                 logger().exception("worker.failed", worker=self.id)
                 claimed = 0
             outage.over()
-            if not claimed and not self._stopping:
+            if not (claimed and self._backlog) and not self._stopping:
                 interval = self._tools.settings.job_poll_interval
                 await wait_for(self._look_again, self._clock, interval)
         while self._jobs:
@@ -206,12 +206,14 @@ class Worker:
     def _room_to_go_on(self) -> int:
         """Tell how many jobs may be claimed along with a result.
 
-        Whoever waits in the store may be more urgent than what follows from a result, so there
-        is only room when the last look left nothing behind.
+        Whoever waits in the store may be more urgent than what follows from a result. So nothing
+        is claimed along while a backlog is known, and a full worker looks first whenever something
+        was appended since it looked last.
         """
-        if self._stopping or self._backlog or self._look_again.is_set():
+        free = self._concurrency - len(self._jobs)
+        if self._stopping or self._backlog or (free <= 0 and self._look_again.is_set()):
             return 0
-        return self._concurrency - len(self._jobs) + 1
+        return free + 1
 
     def _notice(self, run: RunState, events: Sequence[e.Event]) -> None:
         """Follow what this process appends: lose claims that it ended, look for what it left."""
