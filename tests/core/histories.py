@@ -1,0 +1,108 @@
+"""What must be true of every whole history, written without the code that decides or folds it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from attrs import define
+
+from eventflow.core import events as e
+from eventflow.core.plan import Plan
+from eventflow.core.values import JobKind
+
+ENDINGS = e.RunCompleted | e.RunFailed | e.RunCancelled
+NOTES = e.StageLogged | e.StageProgressed | e.RunAnnotated | e.ResultDiscarded
+
+
+@define
+class Spent:
+    """What one stage has used up in one generation.
+
+    Attributes:
+        limit: The attempts that the plan of this generation allows.
+        attempts: Attempts that failed, or were lost, without ending the stage.
+        checks: The same of the checks of the current suspension.
+        executed: Claims that executed the stage.
+        free: Executions that use up no attempt: after a claim was given back, or a suspension.
+    """
+
+    limit: int
+    attempts: int = 0
+    checks: int = 0
+    executed: int = 0
+    free: int = 0
+
+    def spend(self, kind: JobKind) -> None:
+        """Count an attempt or a check."""
+        if kind is JobKind.EXECUTE:
+            self.attempts += 1
+        else:
+            self.checks += 1
+
+    def count(self, event: e.Event) -> None:
+        """Count one event of the stage."""
+        match event:
+            case e.JobClaimed(kind=JobKind.EXECUTE):
+                self.executed += 1
+            case e.StageSuspended():
+                self.checks = 0
+            case e.StageResumed():
+                self.free += 1
+            case e.LeaseExpired(reason=e.LEASE_RELEASED):
+                self.free += event.kind is JobKind.EXECUTE
+            case e.LeaseExpired() | e.StageAttemptFailed():
+                self.spend(event.kind)
+            case _:
+                pass
+
+
+def assert_completed_once(history: Sequence[e.Recorded]) -> None:
+    """No stage completes twice in one generation, in the whole history."""
+    completed = Counter(
+        (fact.event.stage, fact.event.generation)
+        for fact in history
+        if isinstance(fact.event, e.StageCompleted)
+    )
+    assert all(times == 1 for times in completed.values())
+
+
+def assert_left_only_by_rewind(history: Sequence[e.Recorded]) -> None:
+    """Behind the end of a run there are notes, until a rewind."""
+    ended = False
+    for fact in history:
+        if isinstance(fact.event, e.RunRewound):
+            assert ended
+            ended = False
+        elif isinstance(fact.event, ENDINGS):
+            assert not ended
+            ended = True
+        else:
+            assert not ended or isinstance(fact.event, NOTES)
+
+
+def assert_budgets_kept(history: Sequence[e.Recorded]) -> None:
+    """A stage is tried, and a suspension checked, no more often than the plan allows.
+
+    Whatever uses up the last attempt is followed at once by the failure of the stage, and there is
+    no execution without a first attempt, a failed one, a claim given back, or a resumption before.
+    """
+    plan: Plan | None = None
+    spent: dict[tuple[str, int], Spent] = {}
+    exhausted: tuple[str, int] | None = None
+    for event in (fact.event for fact in history):
+        if isinstance(event, e.RunCreated | e.RunRewound):
+            plan = event.plan
+        stage, generation = getattr(event, "stage", None), getattr(event, "generation", None)
+        if stage is None or generation is None or isinstance(event, e.RunRewound | e.StageLogged):
+            continue
+        key = stage, generation
+        if isinstance(event, e.StageScheduled):
+            found = plan.find(stage) if plan is not None else None
+            assert found is not None
+            spent[key] = Spent(found[1].retry.max_attempts)
+        assert exhausted is None or (key == exhausted and isinstance(event, e.StageFailed))
+        used = spent[key]
+        used.count(event)
+        assert used.executed <= 1 + used.attempts + used.free
+        lost = max(used.attempts, used.checks) >= used.limit
+        exhausted = key if lost and not isinstance(event, e.StageFailed) else None
+    assert exhausted is None

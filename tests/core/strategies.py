@@ -1,0 +1,59 @@
+"""What Hypothesis draws for the core: policies, plans, and plans that a deployment changed."""
+
+import attrs
+from hypothesis import strategies as st
+
+from eventflow.core.plan import Plan, StagePlan
+from eventflow.core.retry import Retry
+
+SIGNALS = ("approval", "payment")
+STAGE_IDS = tuple("abcdefghijkl")
+
+fractions = st.floats(0, 1)
+seconds = st.sampled_from([0.0, 0.5, 2.0, 31.0, 61.0, 4_000.0, 90_000.0])
+
+
+def retries(most: int = 3) -> st.SearchStrategy[Retry]:
+    """Draw retry policies of at most so many attempts."""
+    return st.builds(
+        Retry,
+        max_attempts=st.integers(1, most),
+        initial=st.sampled_from([0.0, 0.5, 2.0]),
+        factor=st.sampled_from([1.0, 2.0, 10.0]),
+        max_delay=st.sampled_from([0.0, 3.0, 3600.0]),
+        jitter=st.sampled_from([0.0, 0.5, 1.0]),
+        retry_on=st.sampled_from([(), (OSError,)]),
+        give_up_on=st.sampled_from([(), (PermissionError,)]),
+    )
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Draw a plan of one to four groups with one to three stages each."""
+    sizes = draw(st.lists(st.integers(1, 3), min_size=1, max_size=4))
+    ids = iter(STAGE_IDS)
+    groups = tuple(
+        tuple(StagePlan(name := next(ids), name, draw(retries())) for _ in range(size))
+        for size in sizes
+    )
+    return Plan("generated", "Generated", groups, "one")
+
+
+@st.composite
+def changed_plans(draw: st.DrawFn, plan: Plan) -> Plan:
+    """Draw what a deployment makes of a plan: groups cut off, put in, renamed or reordered."""
+    groups = list(plan.groups)
+    change = draw(st.sampled_from(["none", "policy", "shorten", "insert", "append", "reorder"]))
+    where = draw(st.integers(0, len(groups) - 1))
+    fresh = (StagePlan(f"new-{where}", "New", draw(retries())),)
+    if change == "policy":
+        groups[where] = tuple(attrs.evolve(stage, retry=draw(retries())) for stage in groups[where])
+    elif change == "shorten":
+        groups = groups[: where + 1]
+    elif change == "insert" and plan.find(fresh[0].id) is None:
+        groups.insert(where, fresh)
+    elif change == "append" and plan.find(fresh[0].id) is None:
+        groups.append(fresh)
+    elif change == "reorder":
+        groups = draw(st.permutations(groups))
+    return Plan(plan.workflow_id, plan.name, tuple(groups), plan.fingerprint + "'")

@@ -1,0 +1,326 @@
+"""What holds of every run, however workers, time, signals, cancellations and rewinds mix."""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeAlias
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    MultipleResults,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+)
+
+from eventflow.core import events as e
+from eventflow.core.decide import decide, draft
+from eventflow.core.plan import Plan
+from eventflow.core.projection import JobRow, changes, project
+from eventflow.core.retry import error_names
+from eventflow.core.rewind import fork_command
+from eventflow.core.state import effective, replay
+from eventflow.core.values import JobKind, Status
+from eventflow.errors import CannotRerun, StageNotFound
+from tests.core import spec
+from tests.core.histories import (
+    assert_budgets_kept,
+    assert_completed_once,
+    assert_left_only_by_rewind,
+)
+from tests.core.rows import Rows
+from tests.core.spec import Step, World, given
+from tests.core.strategies import SIGNALS, changed_plans, fractions, plans, seconds
+
+Held: TypeAlias = tuple[str, str, int]
+"""A claim as its worker remembers it: the run, the stage, and the token."""
+
+Claimed: TypeAlias = Held | MultipleResults[Held]
+"""A claim, or none when somebody else was faster."""
+
+ERRORS = (OSError, ConnectionError, PermissionError, ValueError)
+
+
+class Run:
+    """A run with the rows that a store would hold of it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.rows = Rows()
+
+    def do(self, step: Step) -> tuple[e.Event, ...]:
+        """Decide a step, append what it leads to, and write the rows."""
+        before = self.world
+        command = step(before)
+        assert not isinstance(command, timedelta | e.Event)
+        events = decide(before.state, command)
+        assert decide(before.state, command) == events
+        self.world = before.append(*events)
+        if events:
+            self.rows.write(changes(before.state, self.world.run))
+            assert self.world.state == draft(before.state, command, before.run_id).state
+        return events
+
+    def wait(self, seconds: float) -> None:
+        """Let time go by."""
+        self.world = given(spec.wait(seconds), world=self.world).world
+
+    def wait_until_due(self, row: JobRow) -> None:
+        """Let time go by until the time of a job has come."""
+        self.wait(max(0.0, (row.due_at - self.world.now).total_seconds()))
+
+    def claim(self, row: JobRow) -> tuple[e.Event, ...]:
+        """Claim a job as its row was found."""
+        return self.do(spec.claim(row.stage, token=row.token, leased=row.leased))
+
+
+class RunMachine(RuleBasedStateMachine):
+    """Workers with old tokens and old rows, and people who cancel, signal, rewind and fork."""
+
+    rows: Bundle[tuple[str, JobRow]] = Bundle("rows")
+    tokens: Bundle[Held] = Bundle("tokens")
+
+    @initialize(plan=plans())
+    def create(self, plan: Plan) -> None:
+        """Create a run."""
+        self.run = Run(World())
+        self.run.do(spec.create(plan))
+
+    @property
+    def alive(self) -> bool:
+        """Whether the run has not ended."""
+        return not self.run.world.run.status.ended
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data(), target=rows)
+    def find(self, data: st.DataObject) -> tuple[str, JobRow]:
+        """Find a row, to be claimed some time."""
+        stage = data.draw(st.sampled_from(sorted(self.run.rows.jobs)))
+        return self.run.world.run_id, self.run.rows.job(stage)
+
+    @rule(found=consumes(rows), target=tokens)
+    def claim_late(self, found: tuple[str, JobRow]) -> Claimed:
+        """Claim a row that was found some time ago."""
+        run_id, row = found
+        if row.due_at > self.run.world.now or run_id != self.run.world.run_id:
+            return multiple()
+        return self._claimed(self.run.claim(row), row)
+
+    @precondition(lambda self: self.alive)
+    @rule(target=tokens)
+    def claim_next(self) -> Claimed:
+        """Wait for the job that is due first, and claim it."""
+        row = self.run.rows.first_due()
+        self.run.wait_until_due(row)
+        return self._claimed(self.run.claim(row), row)
+
+    def _claimed(self, events: Sequence[e.Event], row: JobRow) -> Claimed:
+        if any(isinstance(event, e.JobClaimed) for event in events):
+            world = self.run.world
+            return world.run_id, row.stage, world.token(row.stage)
+        return multiple()
+
+    @rule(held=tokens, output=st.sampled_from([None, 0, "", [], {"x": 1}]))
+    def complete(self, held: Held, output: object) -> None:
+        """Report an output."""
+        self._report(held, spec.complete(held[1], output, token=held[2]))
+
+    @rule(
+        held=tokens,
+        check_after=st.sampled_from([None, 0.0, 30.0]),
+        max_wait=st.sampled_from([0.0, 40.0, 86_400.0]),
+        signal=st.sampled_from([None, *SIGNALS]),
+    )
+    def suspend(
+        self,
+        held: Held,
+        check_after: float | None,
+        max_wait: float,
+        signal: str | None,
+    ) -> None:
+        """Report that a stage waits."""
+        _, stage, token = held
+        self._report(
+            held,
+            spec.suspend(
+                stage, token=token, check_after=check_after, max_wait=max_wait, signal=signal
+            ),
+        )
+
+    @rule(
+        held=tokens,
+        error=st.sampled_from(ERRORS),
+        random=fractions,
+        final=st.sampled_from([False, False, False, True]),
+    )
+    def fail(self, held: Held, error: type[Exception], random: float, *, final: bool) -> None:
+        """Report a failed attempt."""
+        _, stage, token = held
+        names = error_names(error)
+        self._report(held, spec.fail(stage, token=token, random=random, names=names, final=final))
+
+    @rule(
+        held=tokens,
+        step=st.sampled_from(
+            [spec.fail_check, spec.reenter, spec.expire_wait, spec.release, spec.fail_check]
+        ),
+    )
+    def answer(self, held: Held, step: Callable[..., Step]) -> None:
+        """Report what a check came to, or give the claim back."""
+        self._report(held, step(held[1], token=held[2]))
+
+    def _report(self, held: Held, step: Step) -> None:
+        """Report; a token that is not the current one changes nothing."""
+        run_id, stage, token = held
+        if run_id != self.run.world.run_id:
+            return
+        before = self.run.world.run
+        stale = self.run.world.token(stage) != token
+        self.run.do(step)
+        after = self.run.world.run
+        if stale:
+            unchanged = attrs.evolve(before, version=after.version, recorded_at=after.recorded_at)
+            assert after == unchanged
+
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data(), delay=seconds, postpone=st.booleans())
+    def renew(self, data: st.DataObject, delay: float, *, postpone: bool) -> None:
+        """Renew a lease, or give a check back until later."""
+        row = self.run.rows.job(data.draw(st.sampled_from(sorted(self.run.rows.jobs))))
+        leased = not (postpone and row.kind is JobKind.CHECK)
+        self.run.rows.renew(row, self.run.world.now + timedelta(seconds=delay), leased=leased)
+
+    @rule(delay=seconds)
+    def wait(self, delay: float) -> None:
+        """Let time go by."""
+        self.run.wait(delay)
+
+    @precondition(lambda self: self.alive)
+    @rule(name=st.sampled_from(SIGNALS))
+    def signal(self, name: str) -> None:
+        """Send a signal."""
+        self.run.do(spec.signal(name))
+
+    @rule(sure=st.sampled_from([False, False, True]))
+    def cancel(self, *, sure: bool) -> None:
+        """Cancel the run, now and then."""
+        if sure:
+            self.run.do(spec.cancel("enough"))
+
+    @rule()
+    def log(self) -> None:
+        """Append a note, whatever has become of the run."""
+        note = e.StageLogged("a", 0, 1, "info", "hello")
+        before = self.run.world.run
+        self.run.world = self.run.world.append(note)
+        self.run.rows.write(changes(before, self.run.world.run))
+
+    @rule(data=st.data())
+    def rewind(self, data: st.DataObject) -> None:
+        """Run again from some stage; a refusal appends nothing."""
+        before = self.run.world.run
+        plan = data.draw(changed_plans(before.plan))
+        stage = data.draw(st.sampled_from([*plan.stage_ids(), "unknown"]))
+        try:
+            self.run.do(spec.rewind(stage, plan=plan))
+        except (CannotRerun, StageNotFound):
+            assert self.run.world.run is before
+            return
+        after = self.run.world.run
+        found = plan.find(stage)
+        assert found is not None
+        assert after.generation == before.generation + 1
+        assert after.outputs_before(found[0]) == before.outputs_before(found[0])
+        assert {s.id for s in after.stages.values() if s.alive} == {
+            s.id for s in plan.group(found[0])
+        }
+
+    @precondition(lambda self: not self.alive)
+    @rule(data=st.data())
+    def fork(self, data: st.DataObject) -> None:
+        """Go on in a fork, and leave the run behind; tokens of the run mean nothing in it."""
+        source = self.run.world
+        stage = data.draw(st.sampled_from(source.run.plan.stage_ids()))
+        try:
+            command = fork_command(
+                source.run,
+                stage,
+                now=source.now,
+                head_hash="head",
+                plan=source.run.plan,
+                config=source.run.config,
+                input=source.run.input,
+                metadata={},
+                idempotency_key=None,
+                request_hash=None,
+            )
+        except CannotRerun:
+            return
+        self.run = Run(World(now=source.now, run_id=source.run_id + "-fork"))
+        self.run.do(lambda _: command)
+        assert self.run.world.run.outputs_before(command.group) == command.carried
+
+    @invariant()
+    def it_is_its_history(self) -> None:
+        """Folding step by step, folding all, and folding what counts give one state."""
+        world = self.run.world
+        assert [fact.version for fact in world.history] == [*range(1, world.run.version + 1)]
+        for history in (world.history, effective(world.history)):
+            folded = replay(history)
+            assert folded == world.run
+            assert list(folded.stages) == list(world.run.stages)
+
+    @invariant()
+    def rows_follow(self) -> None:
+        """The rows that were written step by step are the projection of the state."""
+        assert self.run.rows.hold(project(self.run.world.run))
+
+    @invariant()
+    def status_follows(self) -> None:
+        """A run has ended if and only if none of its stages is alive; each alive one has a job."""
+        run = self.run.world.run
+        alive = {stage.id for stage in run.stages.values() if stage.alive}
+        assert bool(alive) is not run.status.ended
+        assert alive == {*self.run.rows.jobs}
+        waiting = all(stage.suspension is not None for stage in run.stages.values() if stage.alive)
+        assert (run.status is Status.SUSPENDED) is (self.alive and waiting)
+
+    def teardown(self) -> None:
+        """At the end, look at the whole history, and let the run finish."""
+        if hasattr(self, "run"):
+            assert_completed_once(self.run.world.history)
+            assert_left_only_by_rewind(self.run.world.history)
+            assert_budgets_kept(self.run.world.history)
+            for step in (spec.complete, spec.fail, None):
+                assert_finishes(self.run, step)
+
+
+def assert_finishes(run: Run, report: Callable[[str], Step] | None) -> None:
+    """Drive a run to its end in a bounded number of steps, by its rows alone.
+
+    Every job is claimed when it is due, and then comes to the same: `report`, or nothing more is
+    heard of its worker.
+    """
+    left = Run(run.world)
+    left.rows = attrs.evolve(
+        run.rows, stages=dict(run.rows.stages), jobs=dict(run.rows.jobs), renewed={}
+    )
+    bound = sum(2 * stage.retry.max_attempts + 3 for stage in left.world.run.plan.stages())
+    for _ in range(bound):
+        if left.world.run.status.ended:
+            break
+        row = left.rows.first_due()
+        left.wait_until_due(row)
+        events = left.claim(row)
+        if report is not None and any(isinstance(event, e.JobClaimed) for event in events):
+            left.do(report(row.stage))
+    assert left.world.run.status.ended
+
+
+TestRuns = RunMachine.TestCase
+TestRuns.__doc__ = "Every law holds of every run, in whatever order things happen to it."
