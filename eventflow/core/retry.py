@@ -1,5 +1,6 @@
 """When a failed attempt is made again: a policy as data, and the one function that reads it."""
 
+import math
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -41,8 +42,16 @@ class Retry:
     """
 
     max_attempts: int = field(default=3, validator=validators.ge(1))
-    initial: float = field(default=2.0, converter=float, validator=validators.ge(0))
-    factor: float = field(default=2.0, converter=float, validator=validators.ge(1))
+    initial: float = field(
+        default=2.0,
+        converter=float,
+        validator=[validators.ge(0), validators.le(ANY_DELAY)],
+    )
+    factor: float = field(
+        default=2.0,
+        converter=float,
+        validator=[validators.ge(1), validators.lt(math.inf)],
+    )
     max_delay: float = field(
         default=3600.0,
         converter=float,
@@ -73,6 +82,6 @@ class Retry:
         try:
             plain = self.initial * self.factor ** (attempt - 1)
         except OverflowError:
-            plain = self.max_delay
+            plain = self.max_delay if self.initial else 0.0
         spread = 1 + self.jitter * (2 * random - 1)
         return timedelta(seconds=min(min(plain, self.max_delay) * spread, self.max_delay))
