@@ -1,0 +1,5 @@
+"""The SQLite store of eventflow; it uses nothing that another store could not use."""
+
+from eventflow_sqlite.store import SQLiteStore, connect
+
+__all__ = ["SQLiteStore", "connect"]

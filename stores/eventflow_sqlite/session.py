@@ -1,0 +1,95 @@
+"""One connection and the one thread that uses it; the event loop never waits for the disk."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from eventflow.errors import StoreUnavailable
+from eventflow_sqlite.failures import explained
+
+T = TypeVar("T")
+
+
+class Session:
+    """Runs functions on a connection, one after the other, each as a whole.
+
+    A function that has begun runs to its end, also when the task that waits for it is cancelled.
+
+    Args:
+        path: The file, as errors name it.
+        name: What the thread is called.
+    """
+
+    def __init__(self, path: str, name: str) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"eventflow {name}")
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        """Open the connection on the thread that will use it."""
+
+        def opened() -> None:
+            with explained(self._path):
+                self._connection = connect()
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, opened)
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function on the connection and give its answer.
+
+        Raises:
+            StoreUnavailable: The session is closed, or the database cannot be used.
+        """
+        self.check_open()
+        call = asyncio.get_running_loop().run_in_executor(self._thread, self._explain, work)
+        return await asyncio.shield(call)
+
+    def check_open(self) -> None:
+        """Refuse to go on after `close`.
+
+        Raises:
+            StoreUnavailable: The session is closed.
+        """
+        if self._closed:
+            raise StoreUnavailable(f"SQLite database {self._path!r}: this store is closed")
+
+    def refuse(self) -> None:
+        """Take no more work; what was begun goes on."""
+        self._closed = True
+
+    async def close(self) -> None:
+        """Close the connection once everything that was begun has ended."""
+        self.refuse()
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        self._thread.shutdown(wait=False)
+
+    def _explain(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._connection is None:
+            raise AssertionError("a session is opened before it is used")
+        with explained(self._path):
+            return work(self._connection)
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Commit everything inside, or nothing.
+
+    A transaction that may write is immediate: one that reads first and writes later fails at once
+    when another process has written in between, whatever the timeout.
+    """
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
