@@ -5,6 +5,7 @@ Nothing else in eventflow appends, and nothing is decided on anything but a fold
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import count
 from typing import TypeAlias, assert_never
 
 from attrs import frozen
@@ -48,7 +49,7 @@ class Journal:
 
     Args:
         store: Where the log is kept.
-        new_id: Draws the unique id of an operation.
+        new_id: Draws the unique id that all operations of this journal begin with.
         capacity: How many runs are kept folded in memory.
 
     Attributes:
@@ -60,10 +61,15 @@ class Journal:
         self.store = store
         self.observers: list[Observer] = []
         self.position_observers: list[Callable[[int, int], None]] = []
-        self._new_id = new_id
+        self._process = new_id()
+        self._operations = count(1)
         self._commit = GroupCommit(store, self._note_positions)
         self._loader = Loader(store)
         self._streams = Streams(capacity)
+
+    def new_op_id(self) -> str:
+        """Make the unique id of an operation."""
+        return f"{self._process}.{next(self._operations)}"
 
     async def create(
         self, run_id: str, work: Draft, *, actor: str | None = None, key: str | None = None
@@ -75,7 +81,7 @@ class Journal:
         """
         stream = self._streams.get(run_id)
         async with stream.lock:
-            op_id = self._new_id()
+            op_id = self.new_op_id()
             return await self._try(stream, work, op_id, actor, key) or Outcome(work.run, ())
 
     async def execute(
@@ -106,7 +112,7 @@ class Journal:
             StoreUnavailable: The store is away; whether the events were appended is unknown.
         """
         stream = self._streams.get(run_id)
-        op_id = op_id or self._new_id()
+        op_id = op_id or self.new_op_id()
         async with stream.lock:
             if stream.stale or stream.version < seen:
                 await self._load(stream)

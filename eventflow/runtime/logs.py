@@ -28,7 +28,7 @@ class TransitionLog:
     """Writes what was appended, with ids as fields and without inputs, outputs or payloads."""
 
     def __init__(self) -> None:
-        self._log = logger()
+        self._log: FilteringBoundLogger = logger().bind()
 
     def __call__(self, state: RunState, events: Sequence[e.Event]) -> None:
         """Write one line for each transition."""

@@ -57,21 +57,19 @@ class Reporter:
         clock: The time of the claims.
         claimer: Who claims.
         room: Tells how many jobs may be claimed along with a result.
-        new_id: Draws the id of an operation.
     """
 
     journal: Journal
     clock: Clock
     claimer: Claimer
     room: Callable[[], int]
-    new_id: Callable[[], str]
 
     async def report(self, job: Job, result: Report) -> Outcome | None:
         """Append what a job came to; a store that is away is waited for while the claim holds.
 
         Gives None when nothing was appended: the job was postponed, or the claim is gone.
         """
-        op_id = self.new_id()
+        op_id = self.journal.new_op_id()
         outage = Outage(f"report of {job.run.run_id} {job.state.id}", self.clock)
         repeated = False
         while True:

@@ -284,7 +284,6 @@ class Runtime:
                 catalog=self._catalog,
                 waker=waker,
                 settings=self._settings,
-                new_id=new_id,
                 random=random_number,
             ),
         )

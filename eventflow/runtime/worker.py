@@ -38,7 +38,6 @@ class Tools:
     catalog: Catalog
     waker: Waker
     settings: Settings
-    new_id: Callable[[], str]
     random: Callable[[], float]
 
 
@@ -55,9 +54,7 @@ class Worker:
         self._claimer = Claimer(worker_id, settings.stale_job_threshold, tools.catalog.claimable)
         self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="eventflow")
         self._execution = Execution(tools.clock, self._threads, self._record, tools.random)
-        self._reporter = Reporter(
-            tools.journal, tools.clock, self._claimer, self._room_to_go_on, tools.new_id
-        )
+        self._reporter = Reporter(tools.journal, tools.clock, self._claimer, self._room_to_go_on)
         self._leases = Leases(
             tools.journal.store,
             tools.clock,
