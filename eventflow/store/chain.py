@@ -1,0 +1,140 @@
+"""The hash chain of a run: each event carries a digest of itself and of the one before it.
+
+The digest is SHA-256 over, in this order: a zero byte; the header fields; the SHA-256 of the data,
+as stored and never re-encoded; the hash of the event before it, which is `GENESIS` for the first.
+The header fields are run id, version, type, schema, time, actor and op id, each as UTF-8 behind
+its length in four bytes (big-endian); numbers are written in decimal, the time in RFC 3339 with
+microseconds and `Z`, and an actor that is not known is the length `ffffffff` alone. The position
+is left out, so that the hash is known before the event is written.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from eventflow.core.events import Note, Transition
+from eventflow.errors import HistoryAltered
+from eventflow.store.codec import encode
+from eventflow.store.contract import StoredEvent
+
+GENESIS = b"\0" * 32
+"""What the first event of a run has in place of a hash before it."""
+
+_ABSENT = b"\xff" * 4
+
+
+def event_hash(
+    previous: bytes,
+    *,
+    run_id: str,
+    version: int,
+    type: str,
+    schema: int,
+    data: bytes,
+    recorded_at: datetime,
+    actor: str | None,
+    op_id: str,
+) -> bytes:
+    """Compute the hash of an event that follows another.
+
+    Raises:
+        ValueError: The time has no time zone.
+    """
+    header = (run_id, str(version), type, str(schema), _rfc3339(recorded_at), actor, op_id)
+    fields = b"".join(map(_length_prefixed, header))
+    return sha256(b"\0" + fields + sha256(data).digest() + previous).digest()
+
+
+def seal(
+    *,
+    run_id: str,
+    events: Sequence[Transition | Note],
+    after: int,
+    previous: bytes,
+    recorded_at: datetime,
+    actor: str | None,
+    op_id: str,
+) -> tuple[StoredEvent, ...]:
+    """Encode events and chain them behind the event of version `after`, whose hash is `previous`.
+
+    Raises:
+        InvalidData: An event holds what is not JSON.
+    """
+    sealed: list[StoredEvent] = []
+    for version, event in enumerate(events, start=after + 1):
+        kind, schema, data = encode(event)
+        previous = event_hash(
+            previous,
+            run_id=run_id,
+            version=version,
+            type=kind,
+            schema=schema,
+            data=data,
+            recorded_at=recorded_at,
+            actor=actor,
+            op_id=op_id,
+        )
+        sealed.append(
+            StoredEvent(run_id, version, kind, schema, data, recorded_at, actor, op_id, previous)
+        )
+    return tuple(sealed)
+
+
+def verify(events: Sequence[StoredEvent]) -> None:
+    """Check the whole history of one run, from its first event on.
+
+    What it cannot see is that events at the end are missing; compare the version of the run's row.
+
+    Raises:
+        HistoryAltered: It names the first event that does not fit, and how it does not.
+    """
+    previous, position = GENESIS, 0
+    for version, event in enumerate(events, start=1):
+        reason = _misfit(event, events[0].run_id, version, previous, position)
+        if reason is not None:
+            raise HistoryAltered(events[0].run_id, version, reason)
+        previous, position = event.hash, event.position
+
+
+def _misfit(
+    event: StoredEvent, run_id: str, version: int, previous: bytes, position: int
+) -> str | None:
+    """Say why an event cannot stand here, or None if it can."""
+    if event.run_id != run_id:
+        return f"an event of run {event.run_id} stands here"
+    if event.version != version:
+        return f"version {event.version} stands here"
+    if event.position <= position and (event.position or position):
+        return f"position {event.position} does not follow position {position}"
+    if event.hash != _rehashed(event, previous):
+        return "the hash is not that of this event behind the one before it"
+    return None
+
+
+def _rehashed(event: StoredEvent, previous: bytes) -> bytes:
+    return event_hash(
+        previous,
+        run_id=event.run_id,
+        version=event.version,
+        type=event.type,
+        schema=event.schema,
+        data=event.data,
+        recorded_at=event.recorded_at,
+        actor=event.actor,
+        op_id=event.op_id,
+    )
+
+
+def _length_prefixed(field: str | None) -> bytes:
+    if field is None:
+        return _ABSENT
+    encoded = field.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+def _rfc3339(moment: datetime) -> str:
+    if moment.tzinfo is not UTC:
+        if moment.tzinfo is None:
+            raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -1,0 +1,113 @@
+"""Events to JSON bytes and back, under names and schema numbers that outlive the classes.
+
+It never refuses what a newer release has added: unknown types, higher schema numbers and extra
+fields can all be read.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+import msgspec
+from attrs import fields
+
+from eventflow.core.events import EVENT_TYPES, Event, Note, Transition, UnknownEvent
+from eventflow.core.values import JSON
+from eventflow.errors import InvalidData, Problem
+
+Upcaster: TypeAlias = Callable[[dict[str, JSON]], dict[str, JSON]]
+"""Turns the data of an event into that of the next schema number; it must not fail."""
+
+SCHEMAS: Mapping[str, int] = MappingProxyType(dict.fromkeys(EVENT_TYPES, 1))
+"""The schema number under which each type is written now."""
+
+UPCASTERS: Mapping[tuple[str, int], Upcaster] = MappingProxyType({})
+"""The step from each older schema number of a type to the next one."""
+
+_KINDS: Mapping[type, tuple[str, int]] = {
+    kind: (name, SCHEMAS[name]) for name, kind in EVENT_TYPES.items()
+}
+_NUMERIC = {float, JSON, dict[str, JSON]}
+_numeric = {
+    kind: tuple(each.name for each in fields(kind) if each.type in _NUMERIC)
+    for kind in EVENT_TYPES.values()
+}
+_encoder = msgspec.json.Encoder()
+_decoders = {
+    (name, SCHEMAS[name]): msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()
+}
+
+
+def encode(event: Transition | Note) -> tuple[str, int, bytes]:
+    """Write an event as its type, its schema number and its JSON.
+
+    Raises:
+        InvalidData: A value of the event is not JSON, such as NaN, infinity or a lone surrogate.
+    """
+    kind, schema = _KINDS[type(event)]
+    try:
+        data = _encoder.encode(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidData(f"A {kind} event cannot be written as JSON: {error}") from error
+    if b"null" in data:
+        _refuse_not_finite(kind, event)
+    return kind, schema, data
+
+
+def decode(
+    type: str,
+    schema: int,
+    data: bytes,
+    upcasters: Mapping[tuple[str, int], Upcaster] = UPCASTERS,
+) -> Event:
+    """Read an event; what this release does not know becomes an `UnknownEvent`.
+
+    Raises:
+        InvalidData: The bytes are not JSON, or not the data of an event of this type.
+    """
+    decoder = _decoders.get((type, schema))
+    try:
+        if decoder is not None:
+            return decoder.decode(data)
+        if type not in SCHEMAS or schema > SCHEMAS[type]:
+            return UnknownEvent(type, schema, data)
+        return _decode_older(type, schema, data, upcasters)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise InvalidData(f"The data of a {type} event cannot be read: {error}") from error
+
+
+def _decode_older(
+    type: str, schema: int, data: bytes, upcasters: Mapping[tuple[str, int], Upcaster]
+) -> Event:
+    value = msgspec.json.decode(data, type=dict[str, object])
+    for number in range(schema, SCHEMAS[type]):
+        step = upcasters.get((type, number))
+        if step is None:
+            raise InvalidData(f"Nothing reads schema {number} of a {type} event")
+        value = step(value)
+    return msgspec.convert(value, EVENT_TYPES[type])
+
+
+def _refuse_not_finite(kind: str, event: Transition | Note) -> None:
+    """Find the NaN or infinity behind a `null`, which is all that the encoder leaves of it."""
+    problems = [
+        Problem(path, "NaN and infinity are not JSON")
+        for name in _numeric[type(event)]
+        for path in _not_finite(name, getattr(event, name))
+    ]
+    if problems:
+        raise InvalidData(f"A {kind} event cannot be written as JSON:", problems)
+
+
+def _not_finite(path: str, value: JSON) -> Iterator[str]:
+    """Yield the place of each number that is none."""
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            yield path
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield from _not_finite(f"{path}.{key}", each)
+    elif isinstance(value, list | tuple):
+        for index, each in enumerate(value):
+            yield from _not_finite(f"{path}[{index}]", each)
