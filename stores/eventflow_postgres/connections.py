@@ -141,6 +141,7 @@ async def connect(address: Address) -> Connection:
         settings |= {
             "default_transaction_isolation": "read committed",
             "idle_in_transaction_session_timeout": "60s",
+            "jit": "off",
             "lock_timeout": "5s",
             "statement_timeout": f"{round(1000 * address.command_timeout)}ms",
         }

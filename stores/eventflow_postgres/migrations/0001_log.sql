@@ -125,7 +125,8 @@ ALTER TABLE {schema}.events ENABLE ALWAYS TRIGGER events_keep_all;
 
 -- Appends operations in order, one verdict each: 0 appended, 1 conflict, 2 duplicate key.
 -- Each statement takes a snapshot of its own, after the lock; that is what READ COMMITTED is for.
--- Plans are made for large tables, whatever the size of the tables when a session first plans.
+-- Plans are made for large tables, whatever the size of the tables when a session first plans,
+-- and are never compiled: that takes longer than all the rest.
 CREATE FUNCTION {schema}.append(
     op_ids text[], op_runs text[], op_expected bigint[], op_counts bigint[], op_keys text[],
     op_workflows text[], op_statuses text[], op_priorities bigint[], op_generations bigint[],
@@ -146,6 +147,7 @@ CREATE FUNCTION {schema}.append(
 )
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET jit = off
 SET lock_timeout = '5s'
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -353,6 +355,7 @@ CREATE FUNCTION {schema}.due(
 RETURNS TABLE (run_id text, stage text, version bigint, token bigint, leased boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET jit = off
 SET lock_timeout = '5s'
 SET enable_seqscan = off
 SET enable_hashjoin = off
@@ -414,6 +417,7 @@ CREATE FUNCTION {schema}.renew(
 RETURNS SETOF bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog
+SET jit = off
 SET lock_timeout = '5s'
 SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
@@ -440,6 +444,7 @@ CREATE FUNCTION {schema}.read_runs(run_ids text[], beyond bigint)
 RETURNS SETOF {schema}.events
 LANGUAGE sql STABLE
 SET search_path = pg_catalog
+SET jit = off
 SET enable_seqscan = off
 AS $$
     SELECT * FROM {schema}.events AS e
@@ -451,6 +456,7 @@ CREATE FUNCTION {schema}.read_all(beyond bigint, most bigint)
 RETURNS SETOF {schema}.events
 LANGUAGE sql STABLE
 SET search_path = pg_catalog
+SET jit = off
 SET enable_seqscan = off
 AS $$
     SELECT * FROM {schema}.events AS e
