@@ -34,7 +34,7 @@ from tests.core.histories import (
     assert_left_only_by_rewind,
 )
 from tests.core.rows import Rows
-from tests.core.spec import Step, World, given
+from tests.core.spec import Ask, World, given
 from tests.core.strategies import SIGNALS, changed_plans, fractions, plans, seconds
 
 Held: TypeAlias = tuple[str, str, int]
@@ -53,11 +53,10 @@ class Run:
         self.world = world
         self.rows = Rows()
 
-    def do(self, step: Step) -> tuple[e.Event, ...]:
+    def do(self, step: Ask) -> tuple[e.Event, ...]:
         """Decide a step, append what it leads to, and write the rows."""
         before = self.world
         command = step(before)
-        assert not isinstance(command, timedelta | e.Event)
         events = decide(before.state, command)
         assert decide(before.state, command) == events
         self.world = before.append(*events)
@@ -170,11 +169,11 @@ class RunMachine(RuleBasedStateMachine):
             [spec.fail_check, spec.reenter, spec.expire_wait, spec.release, spec.fail_check]
         ),
     )
-    def answer(self, held: Held, step: Callable[..., Step]) -> None:
+    def answer(self, held: Held, step: Callable[..., Ask]) -> None:
         """Report what a check came to, or give the claim back."""
         self._report(held, step(held[1], token=held[2]))
 
-    def _report(self, held: Held, step: Step) -> None:
+    def _report(self, held: Held, step: Ask) -> None:
         """Report; a token that is not the current one changes nothing."""
         run_id, stage, token = held
         if run_id != self.run.world.run_id:
@@ -300,7 +299,7 @@ class RunMachine(RuleBasedStateMachine):
                 assert_finishes(self.run, step)
 
 
-def assert_finishes(run: Run, report: Callable[[str], Step] | None) -> None:
+def assert_finishes(run: Run, report: Callable[[str], Ask] | None) -> None:
     """Drive a run to its end in a bounded number of steps, by its rows alone.
 
     Every job is claimed when it is due, and then comes to the same: `report`, or nothing more is

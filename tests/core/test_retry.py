@@ -54,12 +54,10 @@ def test_no_delay_stays_no_delay() -> None:
     attempt=st.integers(1, 10_000),
     random=st.floats(0, 1),
 )
-def test_every_delay_is_within_its_bounds(
-    initial: float, factor: float, max_delay: float, jitter: float, attempt: int, random: float
-) -> None:
+def test_every_delay_is_within_its_bounds(*, attempt: int, random: float, **policy: float) -> None:
     """Whatever the policy, a delay is neither negative nor longer than `max_delay`."""
-    policy = Retry(initial=initial, factor=factor, max_delay=max_delay, jitter=jitter)
-    assert 0 <= policy.delay(attempt, random).total_seconds() <= max_delay + 1e-6
+    delay = Retry(**policy).delay(attempt, random)  # type: ignore[arg-type]
+    assert 0 <= delay.total_seconds() <= policy["max_delay"] + 1e-6
 
 
 @pytest.mark.parametrize(
