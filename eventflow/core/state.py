@@ -220,7 +220,7 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
         case e.UnknownEvent():
             return changed(state, unknown=(*state.unknown, (fact.version, event.type)))
         case e.StageScheduled():
-            return _with_stage(state, scheduled(event, fact))
+            return _with_stage(state, scheduled(event, fact), event)
         case (
             e.JobClaimed()
             | e.StageCompleted()
@@ -306,13 +306,21 @@ def _rewound(state: RunState, event: e.RunRewound) -> RunState:
 
 
 def _stage_transition(state: RunState, event: StageEvent, fact: e.Fact) -> RunState:
-    after = _with_stage(state, evolve_stage(state.stages[event.stage], event, fact))
+    stage = state.stages.get(event.stage)
+    if stage is None:
+        raise ValueError(f'stage "{event.stage}" was never scheduled')
+    after = _with_stage(state, evolve_stage(stage, event, fact), event)
     if isinstance(event, e.StageResumed) and event.signal is not None:
         return changed(after, signals=_used(state.signals, event.signal, fact.version))
     return after
 
 
-def _with_stage(state: RunState, stage: StageState) -> RunState:
+def _with_stage(
+    state: RunState, stage: StageState, event: StageEvent | e.StageScheduled
+) -> RunState:
+    """Put a stage into a run, which its stages can neither end nor bring back."""
+    if state.ending is not None:
+        raise ValueError(f"{type(event).__name__} cannot happen to a {state.status} run")
     after = changed(state, stages={**state.stages, stage.id: stage})
     return changed(after, status=_status_of(after))
 
