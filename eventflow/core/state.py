@@ -139,6 +139,9 @@ class RunState:
 def evolve(state: RunState | None, fact: e.Fact) -> RunState:
     """Fold one more event into the state of a run.
 
+    Behind an unknown event, what cannot happen is passed over: the unknown event may have made it
+    possible.
+
     Raises:
         ValueError: The fact cannot follow this state: the history is not one of one run.
     """
@@ -146,7 +149,12 @@ def evolve(state: RunState | None, fact: e.Fact) -> RunState:
         return _created(fact)
     if fact.version <= state.version:
         raise ValueError(f"version {fact.version} cannot follow version {state.version}")
-    after = _transition(state, fact.event, fact)
+    try:
+        after = _transition(state, fact.event, fact)
+    except ValueError:
+        if not state.unknown:
+            raise
+        after = state
     return changed(after, version=fact.version, recorded_at=fact.recorded_at)
 
 
