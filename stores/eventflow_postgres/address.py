@@ -7,6 +7,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urls
 
 from attrs import field, frozen
 
+from eventflow.store.registry import redact
+
 DEFAULT_SCHEMA = "eventflow"
 LONGEST_NAME = 63
 
@@ -131,7 +133,7 @@ def parse_address(url: str) -> Address:
     schema = given.get("schema", DEFAULT_SCHEMA)
     quoted(schema)
     return Address(
-        shown=_shown(parts, given),
+        shown=redact(url),
         dsn=_dsn(parts, given),
         schema=schema,
         pool_size=_number(given, "pool_size", 4, least=1),
@@ -152,7 +154,7 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError(f"cannot read the store URL {_without_password(url)!r}") from None
+        raise ValueError(f"cannot read the store URL {redact(url)!r}") from None
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError(
             f"a PostgreSQL URL begins with postgresql:// or postgres://, not {parts.scheme!r}"
@@ -204,14 +206,6 @@ def _dsn(parts: SplitResult, given: Mapping[str, str]) -> str:
     return _joined("postgresql", parts.netloc, parts.path, urlencode(kept))
 
 
-def _shown(parts: SplitResult, given: Mapping[str, str]) -> str:
-    login, at, hosts = parts.netloc.rpartition("@")
-    user, colon, _ = login.partition(":")
-    hidden = [(k, _HIDDEN if k in _SECRET_PARAMETERS else v) for k, v in given.items()]
-    netloc = user + (colon and f":{_HIDDEN}") + at + hosts
-    return _joined(parts.scheme, netloc, parts.path, urlencode(hidden, safe="*/,"))
-
-
 def _joined(scheme: str, netloc: str, path: str, query: str) -> str:
     return f"{scheme}://{netloc}{path}" + (query and f"?{query}")
 
@@ -221,8 +215,3 @@ def _secrets(parts: SplitResult, given: Mapping[str, str]) -> tuple[str, ...]:
     values = [given.get(name, "") for name in _SECRET_PARAMETERS]
     found = {written, unquote(written), *values, *(quote(value, safe="") for value in values)}
     return tuple(sorted(found - {""}, key=len, reverse=True))
-
-
-def _without_password(url: str) -> str:
-    hidden = re.sub(r"(//[^:/?#]*):.*@", rf"\1:{_HIDDEN}@", url)
-    return re.sub(r"(password=)[^&#]*", rf"\1{_HIDDEN}", hidden)

@@ -105,10 +105,13 @@ class Link:
         self._address = address
         self._lock = asyncio.Lock()
         self._connection: Connection | None = None
+        self._closed = False
 
     async def use(self, work: Work[T]) -> T:
         """Connect if need be and do the work; drop the connection if it was lost."""
         async with self._lock:
+            if self._closed:
+                raise asyncpg.InterfaceError("the connection was closed")
             if self._connection is None or self._connection.is_closed():
                 self._connection = await connect(self._address)
             try:
@@ -119,7 +122,8 @@ class Link:
                 raise
 
     async def close(self) -> None:
-        """Close the connection, politely if that is quick."""
+        """Close the connection for good, politely if that is quick."""
+        self._closed = True
         if self._connection is None:
             return
         try:

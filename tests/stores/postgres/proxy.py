@@ -1,0 +1,76 @@
+"""A proxy on loopback that cuts connections at a chosen byte of what the server answers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from attrs import define, field
+
+
+@define
+class Proxy:
+    """Passes bytes on until it is told to cut.
+
+    Attributes:
+        port: Where it listens.
+        cut_after: How many more bytes of answers pass before every connection is cut; None for
+            all.
+        cuts: How often it has cut.
+    """
+
+    upstream: int
+    port: int = 0
+    cut_after: int | None = None
+    cuts: int = 0
+    _writers: set[asyncio.StreamWriter] = field(factory=set, init=False)
+
+    async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection until one of its ends goes away."""
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        both = {writer, server_writer}
+        self._writers |= both
+        with contextlib.suppress(OSError):
+            await asyncio.gather(
+                self._pass(reader, server_writer), self._answer(server_reader, writer)
+            )
+        self._writers -= both
+        for each in both:
+            each.transport.abort()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+        raise ConnectionResetError
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if self.cut_after is not None and len(data) > self.cut_after:
+                writer.write(data[: self.cut_after])
+                self._cut()
+                break
+            writer.write(data)
+            await writer.drain()
+            if self.cut_after is not None:
+                self.cut_after -= len(data)
+        raise ConnectionResetError
+
+    def _cut(self) -> None:
+        self.cut_after = None
+        self.cuts += 1
+        for writer in self._writers:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def proxy_to(port: int) -> AsyncIterator[Proxy]:
+    """Run a proxy to a port on loopback."""
+    proxy = Proxy(port)
+    server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        proxy._cut()
+        await asyncio.sleep(0.01)
