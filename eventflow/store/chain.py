@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from eventflow.core.events import Note, Transition
+from eventflow.core.events import Event
 from eventflow.errors import HistoryAltered
 from eventflow.store.codec import encode
 from eventflow.store.contract import StoredEvent
@@ -48,7 +48,7 @@ def event_hash(
 def seal(
     *,
     run_id: str,
-    events: Sequence[Transition | Note],
+    events: Sequence[Event],
     after: int,
     previous: bytes,
     recorded_at: datetime,

@@ -39,12 +39,14 @@ _decoders = {
 }
 
 
-def encode(event: Transition | Note) -> tuple[str, int, bytes]:
-    """Write an event as its type, its schema number and its JSON.
+def encode(event: Event) -> tuple[str, int, bytes]:
+    """Write an event as its type, its schema number and its JSON; an unknown one as it was read.
 
     Raises:
         InvalidData: A value of the event is not JSON, such as NaN, infinity or a lone surrogate.
     """
+    if isinstance(event, UnknownEvent):
+        return event.type, event.schema, event.data
     kind, schema = _KINDS[type(event)]
     try:
         data = _encoder.encode(event)
