@@ -1,0 +1,73 @@
+"""The reference pages say what the code says: every event, field, error, setting and public name."""
+
+import inspect
+import re
+
+import attrs
+import pytest
+
+import eventflow
+from eventflow import errors
+from eventflow.core.events import EVENT_TYPES
+from eventflow.runtime.runtime import RuntimeNotOpen
+from eventflow.runtime.settings import InvalidSettings, Settings
+from tests.architecture.sources import ROOT
+
+REFERENCE = ROOT / "docs" / "reference"
+ROW = re.compile(r"^\| `(?P<name>[^`]+)`", re.MULTILINE)
+
+
+def rows(text: str) -> list[str]:
+    """Give what the first column of a page's tables names as code."""
+    return [match["name"] for match in ROW.finditer(text)]
+
+
+def page(name: str) -> str:
+    """Read a page of the reference."""
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Split a page at its headings of the third level."""
+    _, *parts = re.split(r"^### ", text, flags=re.MULTILINE)
+    return {heading: body for heading, _, body in (part.partition("\n") for part in parts)}
+
+
+def test_the_page_of_events_has_every_event() -> None:
+    """The reference has one section for each event, under its name on the wire."""
+    assert set(sections(page("events.md"))) == set(EVENT_TYPES)
+
+
+@pytest.mark.parametrize("name", EVENT_TYPES)
+def test_the_page_of_events_has_every_field(name: str) -> None:
+    """The reference lists the fields of an event in their order, and names its class."""
+    section = sections(page("events.md"))[name]
+    kind = EVENT_TYPES[name]
+    assert rows(section) == [field.name for field in attrs.fields(kind)]
+    assert f"`{kind.__name__}`" in section
+
+
+def test_the_page_of_errors_has_every_error() -> None:
+    """The reference lists every exception of the tree, and those that live beside their cause."""
+    kinds = {
+        name
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.EventflowError)
+    }
+    elsewhere = {RuntimeNotOpen.__name__, InvalidSettings.__name__}
+    assert set(rows(page("errors.md"))) == kinds | elsewhere
+
+
+def test_the_page_of_settings_has_every_setting() -> None:
+    """The reference lists the variable of every setting, with its default."""
+    text = page("settings.md")
+    fields = attrs.fields(Settings)
+    assert set(rows(text)) == {f"EVENTFLOW_{field.name.upper()}" for field in fields}
+    for field in fields:
+        if isinstance(field.default, int | float):
+            assert f"| `{field.default:g}` |" in text, field.name
+
+
+def test_the_page_of_public_names_has_every_name() -> None:
+    """The reference lists what `eventflow` exports, and nothing else."""
+    assert set(rows(page("public-names.md"))) == set(eventflow.__all__)
