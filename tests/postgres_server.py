@@ -127,6 +127,10 @@ class Server:
         """Stop it; `immediate` is what a power cut leaves behind."""
         self._pg_ctl("stop", "-m", mode, "-t", "30")
 
+    def reload(self) -> None:
+        """Read the configuration again."""
+        self._checked("pg_ctl", "reload", "-D", str(self.data))
+
     def promote(self) -> None:
         """Make a standby the primary."""
         self._pg_ctl("promote", "-t", "30")
@@ -340,6 +344,17 @@ def running_server(**options: Any) -> Iterator[Server]:  # noqa: ANN401 - those 
         yield server
     finally:
         server.remove()
+
+
+def url_of_hosts(*servers: Server, **parameters: str) -> str:
+    """Write one URL that names several servers, reached by their sockets."""
+    return with_parameters(
+        f"postgresql:///{SUPERUSER}",
+        user=SUPERUSER,
+        host=",".join(str(server.socket_folder) for server in servers),
+        port=",".join(str(server.port) for server in servers),
+        **parameters,
+    )
 
 
 def environment() -> dict[str, str]:

@@ -96,7 +96,9 @@ class PostgresStore:
         self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
     ) -> list[DueJob]:
         """List jobs whose time has come, the most important first."""
-        pairs = None if workflows is None else [(w, s) for w in workflows for s in workflows[w]]
+        pairs = (
+            None if workflows is None else [(w, s) for w in workflows for s in set(workflows[w])]
+        )
         records = await self._connections.fetch(
             f"SELECT * FROM {self.schema}.due($1, $2, $3, $4)",  # noqa: S608 - as above
             now,

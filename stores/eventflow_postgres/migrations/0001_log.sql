@@ -171,6 +171,8 @@ BEGIN
         RAISE EXCEPTION 'append needs READ COMMITTED, not %',
             current_setting('transaction_isolation');
     END IF;
+    -- Also a batch that was appended before writes here, so that its second answer as well comes
+    -- only when everything up to it is on the disk and on a synchronous standby.
     UPDATE {schema}.counter SET position = position + cardinality(event_ops) WHERE single
         RETURNING position - cardinality(event_ops) INTO base;
     FOR op IN
@@ -403,10 +405,10 @@ BEGIN
                 AND r.due_at <= moment
             ORDER BY r.priority DESC, r.position LIMIT most
         ) AS j
-        ORDER BY j.priority DESC, j.position LIMIT most
+        ORDER BY j.priority DESC, j.position, j.run_id, j.stage LIMIT most
     ) AS f
     JOIN {schema}.heads AS h ON h.run_id = f.run_id
-    ORDER BY f.priority DESC, f.position;
+    ORDER BY f.priority DESC, f.position, f.run_id, f.stage;
 END
 $$;
 

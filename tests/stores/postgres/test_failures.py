@@ -18,7 +18,7 @@ from tests.postgres_server import (
     Server,
     environment,
     running_server,
-    with_parameters,
+    url_of_hosts,
 )
 from tests.stores.postgres.build import START, new_id, operation
 
@@ -136,11 +136,16 @@ async def test_nothing_acknowledged_is_lost_in_a_crash(server: Server) -> None:
         await asyncio.to_thread(server.stop, "immediate")
         await asyncio.to_thread(server.start)
     await load
-    log = await stores[0].read_all(0, 1_000_000)
+    await check_each_once(stores[0], acknowledged, 3 * 150 * 10)
     for store in stores:
         await store.close()
-    assert len(acknowledged) == 3 * 150 * 10
-    assert [event.position for event in log] == list(range(1, 3 * len(acknowledged) + 1))
+
+
+async def check_each_once(store: PostgresStore, acknowledged: list[Operation], count: int) -> None:
+    """See that the log holds the three events of each operation, and nothing else."""
+    log = await store.read_all(0, 1_000_000)
+    assert len(acknowledged) == count
+    assert [event.position for event in log] == list(range(1, 3 * count + 1))
     counted = Counter(event.op_id for event in log)
     assert {counted[each.op_id] for each in acknowledged} == {3}
 
@@ -160,15 +165,25 @@ async def test_several_processes_leave_no_gap(store: PostgresStore, postgres_url
 async def test_a_host_that_is_read_only_is_passed_over(server: Server) -> None:
     """Of several hosts the store finds the one that can be written."""
     with running_server(primary=server) as standby:
-        both = (standby, server)
-        url = with_parameters(
-            "postgresql:///postgres",
-            user="postgres",
-            host=",".join(str(each.socket_folder) for each in both),
-            port=",".join(str(each.port) for each in both),
-        )
-        store = await connect(url)
+        store = await connect(url_of_hosts(standby, server))
         try:
             assert await store.append([operation(new_id(), 0)]) == [Appended(1, 1)]
         finally:
             await store.close()
+
+
+async def test_nothing_acknowledged_is_lost_in_a_failover(server: Server) -> None:
+    """The primary dies under load and a synchronous standby takes over: the store finds it."""
+    with running_server(primary=server, fsync=True) as standby:
+        server.configure({"synchronous_standby_names": "*"})
+        server.reload()
+        store = await connect(url_of_hosts(server, standby, retry_timeout="30"))
+        acknowledged: list[Operation] = []
+        load = asyncio.create_task(append_runs(store, acknowledged, 200))
+        await asyncio.sleep(0.3)
+        assert not load.done(), "the load ended before the failover"
+        await asyncio.to_thread(server.stop, "immediate")
+        await asyncio.to_thread(standby.promote)
+        await load
+        await check_each_once(store, acknowledged, 200 * 10)
+        await store.close()
