@@ -1,4 +1,4 @@
-"""Every relative link of the Markdown pages leads to a file, and to a heading where it names one."""
+"""Every relative link of the Markdown pages leads to a file, and to a heading if it names one."""
 
 import re
 from collections.abc import Iterator

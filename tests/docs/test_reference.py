@@ -1,4 +1,4 @@
-"""The reference pages say what the code says: every event, field, error, setting and public name."""
+"""The reference says what the code says: each event, field, error, setting and public name."""
 
 import inspect
 import re
