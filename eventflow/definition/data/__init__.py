@@ -1,0 +1,1 @@
+"""Between typed values and plain JSON data: one converter for every kind of schema."""

@@ -1,0 +1,73 @@
+"""The converters that all schemas share: quick ones, and thorough ones that miss no problem.
+
+Both are strict in the same way. A quick one stops at the first problem; whoever hears of one asks
+the thorough one, which goes through every part once.
+"""
+
+import functools
+from collections.abc import Callable
+from enum import Enum
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from cattrs import Converter
+
+from eventflow.definition.data import classes, containers, leaves, models, unions
+from eventflow.definition.data.problems import Hook
+from eventflow.definition.data.records import Type, is_pydantic, is_record
+
+
+@functools.cache
+def converter(*, thorough: bool, exact: bool) -> Converter:
+    """Give the converter of one kind.
+
+    Args:
+        thorough: Whether every problem is found, and not only the first.
+        exact: Whether unknown fields are refused, as in what users give, or ignored, as in what
+            was stored by another release of the application.
+    """
+    made = Converter(detailed_validation=False)
+
+    def register(predicate: Callable[[Any], bool], make: Callable[[Any], Hook]) -> None:
+        made.register_structure_hook_factory(predicate, make)
+
+    for tp, hook in leaves.LEAVES.items():
+        made.register_structure_hook(tp, hook)
+    register(_is_anything, functools.partial(_given, leaves.read_anything))
+    register(_is_enum, leaves.enum_hook)
+    register(_is_literal, leaves.literal_hook)
+    register(containers.is_mapping, lambda tp: containers.mapping_hook(tp, made, thorough=thorough))
+    register(containers.is_array, lambda tp: containers.array_hook(tp, made, thorough=thorough))
+    register(containers.is_fixed_tuple, lambda tp: containers.tuple_hook(tp, made))
+    register(unions.is_union, lambda tp: unions.union_hook(tp, made))
+    make_class = classes.thorough_hook if thorough else classes.quick_hook
+    register(is_record, lambda tp: make_class(tp, made, exact=exact))
+    register(is_pydantic, lambda tp: models.model_hook(tp, exact=exact))
+    register(_is_constrained, lambda tp: _constrained(tp, made))
+    return made
+
+
+def _constrained(tp: Type, made: Converter) -> Hook:
+    return leaves.constrained_hook(made.get_structure_hook(get_args(tp)[0]), tp)
+
+
+def _given(hook: Hook, _: Type) -> Hook:
+    return hook
+
+
+def _is_anything(tp: Type) -> bool:
+    return tp is Any or tp is object
+
+
+def _is_enum(tp: Type) -> bool:
+    return isinstance(tp, type) and issubclass(tp, Enum)
+
+
+def _is_literal(tp: Type) -> bool:
+    return get_origin(tp) is Literal
+
+
+def _is_constrained(tp: Type) -> bool:
+    return get_origin(tp) is Annotated and any(
+        isinstance(each, msgspec.Meta) for each in get_args(tp)[1:]
+    )

@@ -1,0 +1,148 @@
+"""Single JSON values and the types that are written as one: strict, so that nothing is guessed."""
+
+from base64 import b64decode
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from types import NoneType
+from typing import Any, get_args
+from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
+
+import msgspec
+
+from eventflow.definition.data.plain import plain
+from eventflow.definition.data.problems import Hook, expected, misfit
+
+_WORDS = {
+    datetime: "a date and time as text (RFC 3339)",
+    date: "a date as text (YYYY-MM-DD)",
+    time: "a time as text (HH:MM:SS)",
+    timedelta: "a duration as text (ISO 8601, such as PT30S)",
+    UUID: "a UUID as text",
+    bytes: "bytes as text (base64)",
+}
+ENCODED_TYPES = (*_WORDS, Decimal)
+
+
+def read_none(value: object, _: object) -> None:
+    """Accept null alone."""
+    if value is not None:
+        raise expected("null", value)
+
+
+def read_bool(value: object, _: object) -> bool:
+    """Accept true and false, and no number."""
+    if value.__class__ is bool:
+        return value  # type: ignore[return-value]
+    raise expected("true or false", value)
+
+
+def read_int(value: object, _: object) -> int:
+    """Accept an integer, and neither true nor a text."""
+    if value.__class__ is int:
+        return value  # type: ignore[return-value]
+    raise expected("an integer", value)
+
+
+def read_float(value: object, _: object) -> float:
+    """Accept a finite number; an integer is one."""
+    if value.__class__ is float and isfinite(value):  # type: ignore[arg-type]
+        return value  # type: ignore[return-value]
+    if value.__class__ is int:
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except OverflowError:
+            raise misfit("the number is too large") from None
+    if value.__class__ is float:
+        raise misfit(f"{value} is not a JSON number; use null or a text instead")
+    raise expected("a number", value)
+
+
+def read_str(value: object, _: object) -> str:
+    """Accept a text."""
+    if value.__class__ is str:
+        return value  # type: ignore[return-value]
+    raise expected("text", value)
+
+
+def read_anything(value: object, _: object) -> object:
+    """Accept any JSON, and give a copy."""
+    return plain(value)
+
+
+def read_decimal(value: object, _: object) -> Decimal:
+    """Accept a decimal number as text, or an integer; a float would not be exact."""
+    if value.__class__ is str or value.__class__ is int:
+        try:
+            number = Decimal(value)  # type: ignore[arg-type]
+        except ArithmeticError:
+            raise expected("a decimal number as text", value) from None
+        if number.is_finite():
+            return number
+    raise expected("a decimal number as text", value)
+
+
+def read_encoded(value: object, kind: Any) -> Any:  # noqa: ANN401 - an instance of `kind`
+    """Accept what is written as text in JSON: times, UUIDs, bytes."""
+    if value.__class__ is str:
+        try:
+            if kind is bytes:
+                return b64decode(value, validate=True)  # type: ignore[arg-type]
+            return msgspec.convert(value, kind)
+        except (ValueError, msgspec.ValidationError):
+            pass
+    raise expected(_WORDS[kind], value)
+
+
+LEAVES: dict[Any, Hook] = {
+    NoneType: read_none,
+    bool: read_bool,
+    int: read_int,
+    float: read_float,
+    str: read_str,
+    Decimal: read_decimal,
+    **dict.fromkeys(_WORDS, read_encoded),
+}
+
+
+def enum_hook(kind: type[Enum]) -> Hook:
+    """Accept the values of an enum's members."""
+    return _one_of([(plain(member.value), member) for member in kind])
+
+
+def literal_hook(tp: Any) -> Hook:  # noqa: ANN401 - a Literal
+    """Accept the values that a Literal lists."""
+    return _one_of([(plain(option), option) for option in get_args(tp)])
+
+
+def _one_of(options: list[tuple[Any, Any]]) -> Hook:
+    """Tell options by class and value: `True` is not `1`."""
+    by_value = {(type(data), _hashable(data)): option for data, option in options}
+    words = "one of " + ", ".join(msgspec.json.encode(data).decode() for data, _ in options)
+
+    def read(value: object, _: object) -> object:
+        try:
+            return by_value[(type(value), _hashable(value))]
+        except KeyError:
+            raise expected(words, value) from None
+
+    return read
+
+
+def _hashable(value: object) -> object:
+    return value if value.__hash__ is not None else msgspec.json.encode(value, order="sorted")
+
+
+def constrained_hook(inner: Hook, tp: Any) -> Hook:  # noqa: ANN401 - an Annotated
+    """Accept what fits, and also keeps to the `msgspec.Meta` constraints of the annotation."""
+
+    def read(value: object, _: object) -> object:
+        converted = inner(value, tp)
+        try:
+            msgspec.convert(value, tp)
+        except msgspec.ValidationError as error:
+            raise misfit(str(error)) from None
+        return converted
+
+    return read

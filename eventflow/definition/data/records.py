@@ -1,0 +1,152 @@
+"""The fields of every kind of class that is an object in JSON, read in one way for all kinds."""
+
+import dataclasses
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+
+import attrs
+import msgspec
+from attrs import field, frozen
+from typing_extensions import NotRequired, ReadOnly, Required, is_typeddict
+
+Type: TypeAlias = Any
+"""Whatever may stand in an annotation."""
+
+_MISSING = object()
+
+
+@frozen
+class Field:
+    """One field of a class.
+
+    Attributes:
+        name: The attribute of an instance.
+        key: The key in JSON.
+        argument: The name that the constructor knows it by.
+        type: Its type, with the parameters of a generic class filled in.
+        required: Whether it must be given.
+        default: Makes its default, if it has one that needs no instance.
+    """
+
+    name: str
+    key: str
+    argument: str
+    type: Type
+    required: bool
+    default: Callable[[], Any] | None = field(default=None)
+
+
+def is_record(tp: Type) -> bool:
+    """Tell whether a type is a class with fields: attrs, dataclass, TypedDict or msgspec struct."""
+    cls = get_origin(tp) or tp
+    return isinstance(cls, type) and (
+        attrs.has(cls)
+        or dataclasses.is_dataclass(cls)
+        or is_typeddict(cls)
+        or issubclass(cls, msgspec.Struct)
+    )
+
+
+def is_pydantic(tp: Type) -> bool:
+    """Tell whether a type is a pydantic model, without ever importing pydantic."""
+    pydantic = sys.modules.get("pydantic")
+    model = getattr(pydantic, "BaseModel", None)
+    return isinstance(model, type) and isinstance(tp, type) and issubclass(tp, model)
+
+
+@functools.lru_cache(maxsize=4096)
+def fields_of(tp: Type) -> tuple[Field, ...]:
+    """List the fields of a record that can be given.
+
+    Raises:
+        NameError: A name in its annotations is not known.
+    """
+    cls: Any = get_origin(tp) or tp
+    if attrs.has(cls):
+        attrs.resolve_types(cls)
+        found = [_of_attrs(each) for each in attrs.fields(cls) if each.init]
+    elif is_typeddict(cls):
+        found = [_of_typed_dict(cls, *each) for each in _hints(cls).items()]
+    elif issubclass(cls, msgspec.Struct):
+        found = [_of_struct(each) for each in msgspec.structs.fields(cls)]
+    else:
+        hints = _hints(cls)
+        found = [_of_dataclass(e, hints[e.name]) for e in dataclasses.fields(cls) if e.init]
+    given = parameters(tp)
+    return tuple(attrs.evolve(each, type=substitute(each.type, given)) for each in found)
+
+
+def parameters(tp: Type) -> Mapping[Any, Type]:
+    """Say what stands for each type variable of a generic class."""
+    known: dict[Any, Type] = {}
+    origin: Any = get_origin(tp) or tp
+    for base in getattr(origin, "__orig_bases__", ()):
+        known.update(parameters(base))
+    variables = getattr(origin, "__parameters__", ())
+    known.update(zip(variables, get_args(tp), strict=False))
+    return known
+
+
+def substitute(tp: Type, given: Mapping[Any, Type]) -> Type:
+    """Put types in the place of type variables; one that is not given may be anything."""
+    if isinstance(tp, TypeVar):
+        return substitute(given[tp], given) if given.get(tp, tp) is not tp else Any
+    variables = getattr(tp, "__parameters__", ())
+    if not variables or isinstance(tp, type):
+        return tp
+    return tp[tuple(substitute(each, given) for each in variables)]
+
+
+def _hints(cls: Type) -> dict[str, Type]:
+    return get_type_hints(cls, include_extras=True)
+
+
+def _of_attrs(each: "attrs.Attribute[Any]") -> Field:
+    default = each.default
+    make: Callable[[], Any] | None = None
+    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        make = None if default.takes_self else default.factory
+    elif default is not attrs.NOTHING:
+        make = functools.partial(_same, default)
+    return Field(
+        name=each.name,
+        key=each.alias or each.name,
+        argument=each.alias or each.name,
+        type=Any if each.type is None else each.type,
+        required=default is attrs.NOTHING,
+        default=make,
+    )
+
+
+def _of_dataclass(each: "dataclasses.Field[Any]", tp: Type) -> Field:
+    make: Callable[[], Any] | None = None
+    if each.default_factory is not dataclasses.MISSING:
+        make = each.default_factory
+    elif each.default is not dataclasses.MISSING:
+        make = functools.partial(_same, each.default)
+    return Field(each.name, each.name, each.name, tp, required=make is None, default=make)
+
+
+def _of_struct(each: msgspec.structs.FieldInfo) -> Field:
+    make: Callable[[], Any] | None = None
+    if each.default_factory is not msgspec.NODEFAULT:
+        make = each.default_factory
+    elif each.default is not msgspec.NODEFAULT:
+        make = functools.partial(_same, each.default)
+    return Field(
+        each.name, each.encode_name, each.name, each.type, required=each.required, default=make
+    )
+
+
+def _of_typed_dict(cls: Type, name: str, tp: Type) -> Field:
+    required = name in cls.__required_keys__
+    while get_origin(tp) in {Required, NotRequired, ReadOnly}:
+        required = get_origin(tp) is Required or (required and get_origin(tp) is not NotRequired)
+        tp = get_args(tp)[0]
+    return Field(name, name, name, tp, required=required)
+
+
+def _same(value: object) -> object:
+    return value

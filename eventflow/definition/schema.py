@@ -1,0 +1,184 @@
+"""A schema: what a value must be, whatever kind of class says so, and how it is kept as JSON.
+
+Nothing passes a schema unchecked, and nothing is guessed: `"5"` is not 5, and true is not 1.
+"""
+
+import functools
+from collections.abc import Iterator
+from typing import Any, Generic, get_args
+
+from attrs import field, frozen
+from typing_extensions import TypeVar
+
+from eventflow.core.values import JSON
+from eventflow.definition.data.converter import converter
+from eventflow.definition.data.json_schema import json_schemas
+from eventflow.definition.data.plain import plain
+from eventflow.definition.data.problems import Hook, Misfit, misfit, problems_of
+from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
+from eventflow.definition.data.unions import bare, kinds_of, name_of
+from eventflow.errors import InvalidData, InvalidWorkflow
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+def dump_json(
+    value: object, error: type[InvalidData] = InvalidData, what: str = "the value"
+) -> JSON:
+    """Give any value that can be stored as plain JSON data.
+
+    Raises:
+        InvalidData: The given class of it, naming every part that has no meaning in JSON.
+    """
+    try:
+        return plain(value)
+    except Misfit as misfits:
+        raise error(f"{_sentence(what)} cannot be stored as JSON:", misfits.problems) from None
+
+
+@frozen(eq=False)
+class Schema(Generic[T_co]):
+    """What a value must be.
+
+    Attributes:
+        type: An attrs class, a dataclass, a TypedDict, a msgspec struct, a pydantic model, or a
+            plain JSON type.
+        what: What the value is, in messages, such as `the input of stage "count"`.
+        exact: Whether unknown fields are refused, as in what users give, or ignored, as in what
+            another release of the application may have stored.
+
+    Raises:
+        InvalidWorkflow: The type, or a part of it, has no form in JSON.
+    """
+
+    type: Any
+    what: str = "the value"
+    exact: bool = True
+    _read: Hook = field(init=False, repr=False)
+    _check: Hook = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_read", self._quick(exact=self.exact))
+        object.__setattr__(self, "_check", self._quick(exact=True))
+
+    @property
+    def name(self) -> str:
+        """The name of the type, for people."""
+        return name_of(self.type)
+
+    @property
+    def has_fields(self) -> bool:
+        """Whether a value is an object, so that its fields can be given one by one."""
+        return kinds_of(self.type) == {"object"}
+
+    def strict(self) -> "Schema[T_co]":
+        """Give the same schema for what users give: unknown fields are refused."""
+        return self if self.exact else Schema(self.type, self.what, exact=True)
+
+    def parse(self, data: object, error: type[InvalidData] = InvalidData) -> T_co:
+        """Turn plain data, or a value that is typed already, into a checked and typed value.
+
+        Raises:
+            InvalidData: The given class of it, with every field that is wrong.
+        """
+        try:
+            value: T_co = self._read(data, self.type)
+        except Exception:  # noqa: BLE001 - the thorough way says what is wrong
+            return self._parse_thoroughly(data, error, exact=self.exact)
+        return value
+
+    def dump(self, value: object, error: type[InvalidData] = InvalidData) -> JSON:
+        """Turn a typed value into plain data, and check that it fits, down to its last field.
+
+        Raises:
+            InvalidData: The given class of it, with every field that is wrong.
+        """
+        try:
+            self._refuse_another_class(value)
+            data = plain(value)
+        except Misfit as misfits:
+            raise self._error(error, misfits) from None
+        try:
+            self._check(data, self.type)
+        except Exception:  # noqa: BLE001 - the thorough way says what is wrong
+            self._parse_thoroughly(data, error, exact=True)
+        return data
+
+    def defaults(self) -> dict[str, JSON]:
+        """Give the defaults of the fields that have one, as plain data by key."""
+        tp = bare(self.type)
+        if is_pydantic(tp):
+            made = {
+                info.alias or name: functools.partial(info.get_default, call_default_factory=True)
+                for name, info in tp.model_fields.items()
+                if not info.is_required()
+            }
+        elif is_record(tp):
+            made = {each.key: each.default for each in fields_of(tp) if each.default is not None}
+        else:
+            made = {}
+        return {key: plain(make()) for key, make in made.items()}
+
+    def json_schema(self) -> dict[str, Any]:
+        """Describe the type as JSON Schema."""
+        (schema,), definitions = json_schemas([self.type])
+        return {**schema, "$defs": definitions} if definitions else schema
+
+    def _parse_thoroughly(self, data: object, error: type[InvalidData], *, exact: bool) -> T_co:
+        try:
+            hook = converter(thorough=True, exact=exact).get_structure_hook(self.type)
+            value: T_co = hook(plain(data), self.type)
+        except Exception as wrong:  # noqa: BLE001 - validators of users raise anything
+            raise self._error(error, wrong) from None
+        return value
+
+    def _error(self, error: type[InvalidData], wrong: Exception) -> InvalidData:
+        return error(f"{_sentence(self.what)} does not fit {self.name}:", problems_of(wrong))
+
+    def _refuse_another_class(self, value: object) -> None:
+        """Refuse an instance of another class, even if it has the same fields."""
+        tp = bare(self.type)
+        given = type(value)
+        declared = isinstance(tp, type) and (is_record(tp) or is_pydantic(tp))
+        if declared and not issubclass(tp, dict) and (is_record(given) or is_pydantic(given)):
+            if not isinstance(value, tp):
+                raise misfit(f"expected {self.name}, got {given.__qualname__}")
+
+    def _quick(self, *, exact: bool) -> Hook:
+        """Find the hook of the type, and make sure that each part of the type has one."""
+        quick = converter(thorough=False, exact=exact)
+        try:
+            for part in _parts(self.type, set()):
+                quick.get_structure_hook(part)
+            return quick.get_structure_hook(self.type)
+        except InvalidWorkflow as wrong:
+            raise InvalidWorkflow(f"{_sentence(self.what)}: {wrong}") from None
+        except NameError as wrong:
+            raise InvalidWorkflow(
+                f"{_sentence(self.what)}: {self.name} names {wrong.name!r} in its annotations, "
+                "which is not known there; define or import it at module level"
+            ) from None
+        except Exception as wrong:
+            raise InvalidWorkflow(
+                f"{_sentence(self.what)} cannot be {self.name}: {wrong}; use attrs classes, "
+                "dataclasses, TypedDicts, msgspec structs, pydantic models or plain JSON types"
+            ) from wrong
+
+
+def _parts(tp: Type, seen: set[Any]) -> Iterator[Type]:
+    """Yield a type and all types within it, each once."""
+    tp = bare(tp)
+    if tp is ... or isinstance(tp, (str, int, bytes)) or tp in seen:
+        return
+    seen.add(tp)
+    if is_record(tp):
+        inner: list[Type] = [each.type for each in fields_of(tp)]
+    else:
+        inner = [] if name_of(tp).startswith("Literal") else list(get_args(tp))
+    for each in inner:
+        yield from _parts(each, seen)
+    yield tp
+
+
+def _sentence(what: str) -> str:
+    return what[:1].upper() + what[1:]

@@ -1,0 +1,281 @@
+"""A stage: one typed unit of user code, and what eventflow must know to run it."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from math import isfinite
+from typing import Any, Generic, Protocol, TypeAlias, overload
+
+from attrs import field, frozen
+from typing_extensions import TypeVar
+
+from eventflow.core.retry import Retry
+from eventflow.definition.annotations import UNSAID, Signature, names_around, read_signature
+from eventflow.definition.context import StageContext
+from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
+from eventflow.definition.schema import Schema
+from eventflow.errors import InvalidWorkflow
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+In_contra = TypeVar("In_contra", contravariant=True)
+Out_co = TypeVar("Out_co", covariant=True)
+
+Answer: TypeAlias = Pending | Ready[Any] | Reenter | Failed
+"""What a check may return."""
+
+Check = TypeVar("Check", bound=Callable[[Any, Any], Answer | Awaitable[Answer]])
+
+
+class _CheckSlot:
+    """The one place for the check of a stage, which is defined after the stage; filled once."""
+
+    __slots__ = ("function",)
+
+    def __init__(self) -> None:
+        self.function: Callable[[Any, Any], Any] | None = None
+
+
+@frozen(eq=False, kw_only=True)
+class Stage(Generic[In_contra, Out_co]):
+    """One typed unit of user code.
+
+    It can be called like the function that it was made of, as in a unit test.
+
+    Attributes:
+        id: Unique within a workflow.
+        name: For people.
+        description: For people, too.
+        dependencies: The ids of stages that must be in an earlier group.
+        retry: When a failed attempt is made again.
+        timeout: Seconds that one attempt may take, or None for no bound.
+        signal: The name of the signal that wakes the stage when it suspends, if it declares one.
+        suspends: Whether it may suspend, as far as its annotation or `state` says.
+        function: What is called with the context.
+        input_schema: What it takes.
+        config_schema: How it can be configured.
+        output_schema: What it gives.
+        state_schema: What it leaves for its check when it suspends.
+    """
+
+    id: str
+    name: str
+    description: str
+    dependencies: tuple[str, ...]
+    retry: Retry
+    timeout: float | None
+    signal: str | None
+    suspends: bool
+    function: Callable[[Any], Any] = field(repr=False)
+    input_schema: Schema[Any] = field(repr=False)
+    config_schema: Schema[Any] = field(repr=False)
+    output_schema: Schema[Out_co] = field(repr=False)
+    state_schema: Schema[Any] = field(repr=False)
+    _check: _CheckSlot = field(factory=_CheckSlot, init=False, repr=False)
+
+    def __call__(self, ctx: StageContext[In_contra, Any]) -> Any:  # noqa: ANN401 - of the function
+        """Call the function."""
+        return self.function(ctx)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is awaited; a plain function runs in a thread."""
+        return inspect.iscoroutinefunction(self.function)
+
+    @property
+    def takes_input(self) -> bool:
+        """Whether it takes an input at all, or works from earlier outputs."""
+        return self.input_schema.type not in {None, type(None)}
+
+    @property
+    def check_function(self) -> Callable[[Any, Any], Any] | None:
+        """What is asked, with the state and the context, while the stage is suspended."""
+        return self._check.function
+
+    def check(self, function: Check) -> Check:
+        """Take a function as the check of this stage; used as a decorator, once.
+
+        Raises:
+            InvalidWorkflow: The stage has a check already.
+        """
+        if self._check.function is not None:
+            raise InvalidWorkflow(f'Stage "{self.id}" has a check already; it can have one')
+        if len(inspect.signature(function).parameters) != 2:  # noqa: PLR2004 - state and ctx
+            raise InvalidWorkflow(
+                f'The check of stage "{self.id}" takes two parameters: state, ctx'
+            )
+        self._check.function = function
+        return function
+
+
+class Decorator(Protocol):
+    """Makes a stage of a function."""
+
+    @overload
+    def __call__(
+        self,
+        function: Callable[
+            [StageContext[In, Any]], Awaitable[Completed[Out] | Suspended[Any] | Failed]
+        ],
+        /,
+    ) -> Stage[In, Out]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[
+            [StageContext[In, Any]], Awaitable[Out | Completed[Out] | Suspended[Any] | Failed]
+        ],
+        /,
+    ) -> Stage[In, Out]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[[StageContext[In, Any]], Completed[Out] | Suspended[Any] | Failed],
+        /,
+    ) -> Stage[In, Out]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[[StageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed],
+        /,
+    ) -> Stage[In, Out]: ...
+
+
+@overload
+def stage(
+    function: Callable[
+        [StageContext[In, Any]], Awaitable[Completed[Out] | Suspended[Any] | Failed]
+    ],
+    /,
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    function: Callable[
+        [StageContext[In, Any]], Awaitable[Out | Completed[Out] | Suspended[Any] | Failed]
+    ],
+    /,
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    function: Callable[[StageContext[In, Any]], Completed[Out] | Suspended[Any] | Failed], /
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    function: Callable[[StageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed], /
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    *,
+    id: str | None = None,
+    name: str | None = None,
+    description: str = "",
+    dependencies: Iterable[str | Stage[Any, Any]] = (),
+    retry: Retry = ...,
+    timeout: float | None = None,
+    state: Any = ...,
+    signal: str | None = None,
+    input: Any = ...,
+    config: Any = ...,
+    output: Any = ...,
+) -> Decorator: ...
+def stage(
+    function: Callable[..., Any] | None = None,
+    /,
+    *,
+    id: str | None = None,
+    name: str | None = None,
+    description: str = "",
+    dependencies: Iterable[str | Stage[Any, Any]] = (),
+    retry: Retry = Retry(),  # noqa: B008 - frozen
+    timeout: float | None = None,
+    state: Any = UNSAID,
+    signal: str | None = None,
+    input: Any = UNSAID,
+    config: Any = UNSAID,
+    output: Any = UNSAID,
+) -> Any:
+    """Make a stage of a function; used as a decorator, bare or with options.
+
+    The schemas come from the annotations: `ctx: StageContext[Input, Config]`, and what is returned.
+
+    Args:
+        function: An `async def`, or a plain function, which runs in a thread.
+        id: By default the function's name, with `-` for `_`.
+        name: For people; by default made of the id.
+        description: For people; by default the first line of the docstring.
+        dependencies: Stages, or their ids, that must be in an earlier group.
+        retry: When a failed attempt is made again.
+        timeout: Seconds that one attempt may take.
+        state: The schema of the state that the stage suspends with, where the annotation does not
+            say it with `Suspended[State]`.
+        signal: The signal that wakes the stage when it suspends.
+        input: The input schema, where the annotation cannot say it.
+        config: The config schema, likewise.
+        output: The output schema, likewise.
+
+    Raises:
+        InvalidWorkflow: The annotations do not say what the stage takes and gives, or an option
+            makes no sense.
+    """
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame is not None else None
+
+    def make(given: Callable[..., Any]) -> Stage[Any, Any]:
+        names = names_around(caller, getattr(inspect.unwrap(given), "__globals__", {}))
+        signature = read_signature(
+            given, names, input=input, config=config, output=output, state=state
+        )
+        stage_id = given.__name__.replace("_", "-") if id is None else id
+        return _made(
+            given,
+            signature,
+            id=stage_id,
+            name=_title(stage_id) if name is None else name,
+            description=description or _first_line(given),
+            dependencies=_ids(dependencies),
+            retry=retry,
+            timeout=_checked_timeout(stage_id, timeout),
+            signal=signal,
+        )
+
+    return make if function is None else make(function)
+
+
+def _made(function: Callable[..., Any], signature: Signature, **facts: Any) -> Stage[Any, Any]:
+    stage_id = facts["id"]
+    if not isinstance(stage_id, str) or not stage_id.strip():
+        raise InvalidWorkflow(f"{stage_id!r} cannot be the id of a stage; give a text: id=...")
+    named = f'stage "{stage_id}"'
+    return Stage(
+        function=function,
+        suspends=signature.suspends,
+        input_schema=Schema(signature.input, f"the input of {named}", exact=False),
+        config_schema=Schema(signature.config, f"the config of {named}", exact=False),
+        output_schema=Schema(signature.output, f"the output of {named}", exact=False),
+        state_schema=Schema(signature.state, f"the suspended state of {named}", exact=False),
+        **facts,
+    )
+
+
+def _checked_timeout(stage_id: str, timeout: float | None) -> float | None:
+    if timeout is None:
+        return None
+    if not (timeout > 0 and isfinite(timeout)):
+        raise InvalidWorkflow(
+            f'The timeout of stage "{stage_id}" is {timeout}; give a positive number of seconds'
+        )
+    return float(timeout)
+
+
+def _ids(dependencies: Iterable[str | Stage[Any, Any]]) -> tuple[str, ...]:
+    if isinstance(dependencies, str | Stage):
+        dependencies = (dependencies,)
+    return tuple(each if isinstance(each, str) else each.id for each in dependencies)
+
+
+def _title(stage_id: str) -> str:
+    words = stage_id.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _first_line(function: Callable[..., Any]) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
