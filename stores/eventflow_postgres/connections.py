@@ -163,6 +163,8 @@ async def connect(address: Address) -> Connection:
 def unavailable(address: Address, error: Exception) -> StoreUnavailable:
     """Say which database is away and why, without passwords."""
     reason = address.redact(str(error)) or "no answer in time"
+    if isinstance(error, asyncpg.ProtocolViolationError):
+        reason += "; behind a pooler such as PgBouncer, add statement_cache_size=0 to the URL"
     return StoreUnavailable(f"{address.shown}: {type(error).__name__}: {reason}")
 
 

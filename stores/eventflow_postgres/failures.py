@@ -41,6 +41,7 @@ _GIVE_UP = (
     asyncpg.UndefinedFunctionError,
     asyncpg.InvalidSchemaNameError,
     asyncpg.ClientConfigurationError,
+    asyncpg.ProtocolViolationError,  # a pooler refuses the settings of a session
 )
 
 

@@ -11,6 +11,9 @@ import pytest
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation
 from eventflow_postgres import PostgresStore, connect
+from eventflow_postgres.address import parse_address
+from eventflow_postgres.connections import unavailable
+from eventflow_postgres.failures import Remedy, remedy_for
 from tests.postgres import without_postgres
 from tests.postgres_server import (
     ROOT,
@@ -187,3 +190,38 @@ async def test_nothing_acknowledged_is_lost_in_a_failover(server: Server) -> Non
         await load
         await check_each_once(store, acknowledged, 200 * 10)
         await store.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (asyncpg.SerializationError("x"), Remedy.REPEAT),
+        (asyncpg.DeadlockDetectedError("x"), Remedy.REPEAT),
+        (asyncpg.LockNotAvailableError("x"), Remedy.REPEAT),
+        (ConnectionRefusedError(), Remedy.RECONNECT),
+        (TimeoutError(), Remedy.RECONNECT),
+        (asyncpg.AdminShutdownError("x"), Remedy.RECONNECT),
+        (asyncpg.CannotConnectNowError("x"), Remedy.RECONNECT),
+        (asyncpg.TooManyConnectionsError("x"), Remedy.RECONNECT),
+        (asyncpg.DiskFullError("x"), Remedy.RECONNECT),
+        (asyncpg.ReadOnlySQLTransactionError("x"), Remedy.RECONNECT),
+        (asyncpg.InterfaceError("connection is closed"), Remedy.RECONNECT),
+        (asyncpg.InvalidPasswordError("x"), Remedy.GIVE_UP),
+        (asyncpg.InsufficientPrivilegeError("x"), Remedy.GIVE_UP),
+        (asyncpg.UndefinedTableError("x"), Remedy.GIVE_UP),
+        (asyncpg.NotNullViolationError("x"), Remedy.RAISE),
+        (asyncpg.DataError("x"), Remedy.RAISE),
+        (TypeError("x"), Remedy.RAISE),
+    ],
+)
+def test_each_error_has_its_remedy(error: Exception, remedy: Remedy) -> None:
+    """What may pass is tried again, what cannot change is told, and a mistake is never hidden."""
+    assert remedy_for(error) is remedy
+
+
+def test_a_pooler_that_refuses_settings_is_explained() -> None:
+    """The error of a pooler in transaction mode says what to add to the URL."""
+    error = asyncpg.ProtocolViolationError("unsupported startup parameter: jit")
+    told = unavailable(parse_address("postgresql://h/db"), error)
+    assert "add statement_cache_size=0 to the URL" in str(told)
+    assert remedy_for(error) is Remedy.GIVE_UP
