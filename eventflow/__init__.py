@@ -1,1 +1,60 @@
 """eventflow: an in-process, event-sourced workflow engine with pluggable stores."""
+
+from eventflow.core.retry import Retry
+from eventflow.core.values import Status
+from eventflow.definition.builder import define_workflow
+from eventflow.definition.context import StageContext
+from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
+from eventflow.definition.stage import stage
+from eventflow.definition.workflow import Workflow
+from eventflow.errors import (
+    CannotRerun,
+    EventflowError,
+    HistoryAltered,
+    IdempotencyMismatch,
+    InvalidConfig,
+    InvalidInput,
+    InvalidWorkflow,
+    ResultTimeout,
+    RunCancelled,
+    RunFailed,
+    RunNotFound,
+    StageNotFound,
+    StoreUnavailable,
+    WorkflowNotFound,
+)
+from eventflow.runtime.run import Run
+from eventflow.runtime.runtime import Runtime
+from eventflow.runtime.settings import Settings
+
+__all__ = [
+    "CannotRerun",
+    "Completed",
+    "EventflowError",
+    "Failed",
+    "HistoryAltered",
+    "IdempotencyMismatch",
+    "InvalidConfig",
+    "InvalidInput",
+    "InvalidWorkflow",
+    "Pending",
+    "Ready",
+    "Reenter",
+    "ResultTimeout",
+    "Retry",
+    "Run",
+    "RunCancelled",
+    "RunFailed",
+    "RunNotFound",
+    "Runtime",
+    "Settings",
+    "StageContext",
+    "StageNotFound",
+    "Status",
+    "StoreUnavailable",
+    "Suspended",
+    "Workflow",
+    "WorkflowNotFound",
+    "define_workflow",
+    "stage",
+]

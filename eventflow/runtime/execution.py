@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -172,7 +172,11 @@ class Execution:
             timer.cancel()
 
     def _completed(
-        self, job: Job, output: object, metrics: object = None, artifacts: object = None
+        self,
+        job: Job,
+        output: object,
+        metrics: Mapping[str, object] | None = None,
+        artifacts: Mapping[str, object] | None = None,
     ) -> c.CompleteStage:
         return c.CompleteStage(
             now=self.clock.now(),
@@ -184,12 +188,13 @@ class Execution:
         )
 
     def _suspended(self, job: Job, suspended: Suspended[Any]) -> c.SuspendStage:
-        if job.stage.check_function is None and suspended.signal is None:
+        signal = suspended.signal or job.stage.signal
+        has_check = job.stage.check_function is not None
+        if signal is None and (not has_check or suspended.check_after is None):
             raise InvalidOutput(
                 f'Stage "{job.state.id}" suspended, but nothing would ever wake it; '
                 f"give it a check (@{job.stage.id}.check) or Suspended(signal=...)"
             )
-        has_check = job.stage.check_function is not None
         return c.SuspendStage(
             now=self.clock.now(),
             stage=job.state.id,
@@ -197,7 +202,7 @@ class Execution:
             state=job.stage.state_schema.dump(suspended.state, InvalidOutput),
             check_after=suspended.check_after if has_check else None,
             max_wait=suspended.max_wait,
-            signal=suspended.signal,
+            signal=signal,
         )
 
     def _still_pending(
@@ -265,8 +270,8 @@ def _interval(waiting: Suspension) -> timedelta:
     return waiting.check_at - waiting.since
 
 
-def _named_values(values: object) -> dict[str, JSON]:
-    return {} if values is None else dict(dump_json(values))  # type: ignore[call-overload, no-any-return]
+def _named_values(values: Mapping[str, object] | None) -> dict[str, JSON]:
+    return {name: dump_json(value) for name, value in (values or {}).items()}
 
 
 def _cancelling() -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Any, Self
 
 from attrs import field, frozen, validators
 
@@ -43,7 +43,7 @@ class Settings:
         environ = os.environ if environ is None else environ
         named = {f"EVENTFLOW_{name.upper()}": name for name in _PARSERS}
         try:
-            given = {
+            given: dict[str, Any] = {
                 name: _PARSERS[name](environ[variable])
                 for variable, name in named.items()
                 if variable in environ
@@ -56,14 +56,14 @@ class Settings:
         return cls.checked(**given)
 
     @classmethod
-    def checked(cls, **given: object) -> Self:
+    def checked(cls, **given: Any) -> Self:  # noqa: ANN401 - each field has its own type
         """Make settings.
 
         Raises:
             InvalidSettings: A value is out of range.
         """
         try:
-            return cls(**given)  # type: ignore[arg-type] - the validators check the types
+            return cls(**given)
         except (TypeError, ValueError) as error:
             raise InvalidSettings(f"A setting is out of range: {error.args[0]}") from error
 

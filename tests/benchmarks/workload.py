@@ -36,9 +36,7 @@ async def third(ctx: ef.StageContext[Number]) -> Number:
     return Number(ctx.input.value + 1)
 
 
-TRIVIAL = (
-    ef.define_workflow("trivial", input=Number).pipe(first).pipe(second).pipe(third).build()
-)
+TRIVIAL = ef.define_workflow("trivial", input=Number).pipe(first).pipe(second).pipe(third).build()
 
 
 def quiet_logs() -> None:
