@@ -1,15 +1,24 @@
 """What Hypothesis draws for the core: policies, plans, and plans that a deployment changed."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import TypeAlias
+
 import attrs
 from hypothesis import strategies as st
 
 from eventflow.core.plan import Plan, StagePlan
-from eventflow.core.retry import Retry
+from eventflow.core.retry import Retry, error_names
+from tests.core import spec
 
 SIGNALS = ("approval", "payment")
 STAGE_IDS = tuple("abcdefghijkl")
 
-fractions = st.floats(0, 1)
+Result: TypeAlias = Callable[..., spec.Ask]
+"""What a worker comes to, still without its stage and `token`."""
+
+ERRORS = (OSError, ConnectionError, PermissionError, ValueError)
+
 seconds = st.sampled_from([0.0, 0.5, 2.0, 31.0, 61.0, 4_000.0, 90_000.0])
 
 
@@ -57,3 +66,41 @@ def changed_plans(draw: st.DrawFn, plan: Plan) -> Plan:
     elif change == "reorder":
         groups = draw(st.permutations(groups))
     return Plan(plan.workflow_id, plan.name, tuple(groups), plan.fingerprint + "'")
+
+
+def _results(kind: Callable[..., spec.Ask], **values: object) -> st.SearchStrategy[Result]:
+    """Draw results of one kind, with these values for its arguments."""
+    drawn = {
+        name: value if isinstance(value, st.SearchStrategy) else st.just(value)
+        for name, value in values.items()
+    }
+    return st.builds(partial, st.just(kind), **drawn)
+
+
+completions = _results(spec.complete, output=st.sampled_from([None, 0, "", [], {"x": 1}]))
+failures = _results(
+    spec.fail,
+    random=st.floats(0, 1),
+    names=st.sampled_from([None, *map(error_names, ERRORS)]),
+    final=st.sampled_from([False, False, False, True]),
+)
+suspensions = _results(
+    spec.suspend,
+    check_after=st.sampled_from([None, 0.0, 30.0]),
+    max_wait=st.sampled_from([0.0, 40.0, 86_400.0]),
+    signal=st.sampled_from([None, *SIGNALS]),
+)
+releases = _results(spec.release)
+
+of_executions = completions | completions | suspensions | failures | releases
+"""What an execution may come to."""
+
+of_checks = (
+    completions
+    | failures
+    | releases
+    | _results(spec.fail_check, random=st.floats(0, 1))
+    | _results(spec.reenter)
+    | _results(spec.expire_wait)
+)
+"""What a check may come to."""

@@ -22,7 +22,6 @@ from eventflow.core import events as e
 from eventflow.core.decide import decide, draft
 from eventflow.core.plan import Plan
 from eventflow.core.projection import JobRow, changes, project
-from eventflow.core.retry import error_names
 from eventflow.core.rewind import fork_command
 from eventflow.core.state import effective, replay
 from eventflow.core.values import JobKind, Status
@@ -35,15 +34,21 @@ from tests.core.histories import (
 )
 from tests.core.rows import Rows
 from tests.core.spec import Ask, World, given
-from tests.core.strategies import SIGNALS, changed_plans, fractions, plans, seconds
+from tests.core.strategies import (
+    SIGNALS,
+    Result,
+    changed_plans,
+    of_checks,
+    of_executions,
+    plans,
+    seconds,
+)
 
 Held: TypeAlias = tuple[str, str, int]
 """A claim as its worker remembers it: the run, the stage, and the token."""
 
 Claimed: TypeAlias = Held | MultipleResults[Held]
 """A claim, or none when somebody else was faster."""
-
-ERRORS = (OSError, ConnectionError, PermissionError, ValueError)
 
 
 class Run:
@@ -112,6 +117,10 @@ class RunMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.alive)
     @rule(target=tokens)
+    def begin(self) -> Claimed:
+        """Claim the job that is due first, and let time go by before anything is heard of it."""
+        return self.claim_next()
+
     def claim_next(self) -> Claimed:
         """Wait for the job that is due first, and claim it."""
         row = self.run.rows.first_due()
@@ -124,63 +133,32 @@ class RunMachine(RuleBasedStateMachine):
             return world.run_id, row.stage, world.token(row.stage)
         return multiple()
 
-    @rule(held=tokens, output=st.sampled_from([None, 0, "", [], {"x": 1}]))
-    def complete(self, held: Held, output: object) -> None:
-        """Report an output."""
-        self._report(held, spec.complete(held[1], output, token=held[2]))
+    @precondition(lambda self: self.alive)
+    @rule(data=st.data(), jobs=st.integers(1, 8))
+    def work(self, data: st.DataObject, jobs: int) -> None:
+        """Claim what is due first, and report what it comes to, a few times over."""
+        for _ in range(jobs):
+            if not self.alive:
+                return
+            kind = self.run.rows.first_due().kind
+            claimed = self.claim_next()
+            if isinstance(claimed, tuple):
+                results = of_checks if kind is JobKind.CHECK else of_executions
+                self._report(claimed, data.draw(results))
 
-    @rule(
-        held=tokens,
-        check_after=st.sampled_from([None, 0.0, 30.0]),
-        max_wait=st.sampled_from([0.0, 40.0, 86_400.0]),
-        signal=st.sampled_from([None, *SIGNALS]),
-    )
-    def suspend(
-        self,
-        held: Held,
-        check_after: float | None,
-        max_wait: float,
-        signal: str | None,
-    ) -> None:
-        """Report that a stage waits."""
-        _, stage, token = held
-        self._report(
-            held,
-            spec.suspend(
-                stage, token=token, check_after=check_after, max_wait=max_wait, signal=signal
-            ),
-        )
+    @rule(held=tokens, result=of_executions | of_checks)
+    def report_late(self, held: Held, result: Result) -> None:
+        """Report what may have been claimed long ago, whether it fits the job or not."""
+        self._report(held, result)
 
-    @rule(
-        held=tokens,
-        error=st.sampled_from(ERRORS),
-        random=fractions,
-        final=st.sampled_from([False, False, False, True]),
-    )
-    def fail(self, held: Held, error: type[Exception], random: float, *, final: bool) -> None:
-        """Report a failed attempt."""
-        _, stage, token = held
-        names = error_names(error)
-        self._report(held, spec.fail(stage, token=token, random=random, names=names, final=final))
-
-    @rule(
-        held=tokens,
-        step=st.sampled_from(
-            [spec.fail_check, spec.reenter, spec.expire_wait, spec.release, spec.fail_check]
-        ),
-    )
-    def answer(self, held: Held, step: Callable[..., Ask]) -> None:
-        """Report what a check came to, or give the claim back."""
-        self._report(held, step(held[1], token=held[2]))
-
-    def _report(self, held: Held, step: Ask) -> None:
+    def _report(self, held: Held, result: Result) -> None:
         """Report; a token that is not the current one changes nothing."""
         run_id, stage, token = held
         if run_id != self.run.world.run_id:
             return
         before = self.run.world.run
         stale = self.run.world.token(stage) != token
-        self.run.do(step)
+        self.run.do(result(stage, token=token))
         after = self.run.world.run
         if stale:
             unchanged = attrs.evolve(before, version=after.version, recorded_at=after.recorded_at)
@@ -201,7 +179,7 @@ class RunMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.alive)
     @rule(name=st.sampled_from(SIGNALS))
-    def signal(self, name: str) -> None:
+    def send(self, name: str) -> None:
         """Send a signal."""
         self.run.do(spec.signal(name))
 
