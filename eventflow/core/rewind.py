@@ -7,7 +7,7 @@ from eventflow.core.commands import CreateRun
 from eventflow.core.events import ForkedFrom
 from eventflow.core.plan import Plan
 from eventflow.core.state import Ending, RunState
-from eventflow.core.values import JSON
+from eventflow.core.values import JSON, Status
 from eventflow.errors import CannotRerun, StageNotFound
 
 
@@ -48,14 +48,14 @@ def _refuse_unless_completed(
     state: RunState, plan: Plan, stage_id: str, number: int, group: int
 ) -> None:
     planned = {stage.id for stage in plan.group(number)}
-    ran = {stage.id for stage in state.stages.values() if stage.group == number}
-    if ran and ran != planned:
+    ran = {stage.id: stage.status for stage in state.stages.values() if stage.group == number}
+    if ran and ran.keys() != planned:
         raise CannotRerun(
             f'Cannot rerun from stage "{stage_id}": execution group {number} ran as '
             f"{', '.join(sorted(ran))}, but is now {', '.join(sorted(planned))}; "
             f"rerun from group {number} or an earlier one"
         )
-    if planned != {id_ for id_ in state.outputs_before(number + 1) if id_ in ran}:
+    if {*ran.values()} != {Status.COMPLETED}:
         raise CannotRerun(
             f'Cannot rerun from stage "{stage_id}": no completed stages found before execution '
             f"group {group}; rerun from execution group {number} or an earlier one"
