@@ -159,7 +159,7 @@ def _split(url: str) -> SplitResult:
         raise ValueError(
             f"a PostgreSQL URL begins with postgresql:// or postgres://, not {parts.scheme!r}"
         )
-    if "@" in parts.path or parts.fragment:
+    if "@" in parts.path or parts.fragment or parts.netloc.count("@") > 1:
         raise ValueError(
             "cannot read the PostgreSQL URL: in a user name or password, "
             "write / as %2F, ? as %3F, # as %23 and @ as %40"

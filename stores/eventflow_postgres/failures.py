@@ -1,5 +1,6 @@
 """What an error of the driver means: try again, connect again, or give up; never who was wrong."""
 
+import ssl
 from enum import Enum, auto
 
 import asyncpg
@@ -41,6 +42,7 @@ _GIVE_UP = (
     asyncpg.UndefinedFunctionError,
     asyncpg.InvalidSchemaNameError,
     asyncpg.ClientConfigurationError,
+    ssl.SSLCertVerificationError,
     asyncpg.ProtocolViolationError,  # a pooler refuses the settings of a session
 )
 

@@ -70,6 +70,7 @@ def test_a_password_is_never_shown(url: str) -> None:
         "mysql://a:secret@h/db",
         "postgresql://a:sec/secret@h/db",
         "postgresql://a:sec#secret@h/db",
+        "postgresql://a:sec@secret@h/db",
         "postgresql://a:sec?secret@h/db",
     ],
 )

@@ -1,6 +1,7 @@
 """What the store does when connections, the server or a whole process go away."""
 
 import asyncio
+import ssl
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -209,6 +210,7 @@ async def test_nothing_acknowledged_is_lost_in_a_failover(server: Server) -> Non
         (asyncpg.InvalidPasswordError("x"), Remedy.GIVE_UP),
         (asyncpg.InsufficientPrivilegeError("x"), Remedy.GIVE_UP),
         (asyncpg.UndefinedTableError("x"), Remedy.GIVE_UP),
+        (ssl.SSLCertVerificationError("x"), Remedy.GIVE_UP),
         (asyncpg.NotNullViolationError("x"), Remedy.RAISE),
         (asyncpg.DataError("x"), Remedy.RAISE),
         (TypeError("x"), Remedy.RAISE),
