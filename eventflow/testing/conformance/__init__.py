@@ -1,0 +1,87 @@
+"""The suite that proves that a store keeps the contract; it knows nothing of any store.
+
+It needs pytest, pytest-asyncio and Hypothesis. For a store of your own, write a class with a
+fixture, and pytest does the rest:
+
+<!--- skip: next -->
+```python
+import pytest
+
+from eventflow.testing.conformance import StoreConformance
+
+class TestMyStore(StoreConformance):
+    @pytest.fixture
+    async def store(self):
+        store = await connect("mine://")
+        yield store
+        await store.close()
+```
+"""
+
+import pytest
+
+for module in (
+    "appending",
+    "reading",
+    "jobs",
+    "listing",
+    "waiting",
+    "sharing",
+    "agreement",
+    "support",
+):
+    pytest.register_assert_rewrite(f"{__name__}.{module}")
+
+from eventflow.testing.conformance.appending import (  # noqa: E402 - asserts are rewritten on import
+    BatchTests,
+    ConcurrencyTests,
+    IdempotencyKeyTests,
+    RepetitionTests,
+    VerdictTests,
+)
+from eventflow.testing.conformance.jobs import (  # noqa: E402
+    DueFilterTests,
+    DueOrderTests,
+    DueTests,
+    RenewTests,
+)
+from eventflow.testing.conformance.listing import (  # noqa: E402
+    MetadataTests,
+    PageTests,
+    ProjectionTests,
+    QueryTests,
+)
+from eventflow.testing.conformance.reading import (  # noqa: E402
+    ReadAllTests,
+    ReadTests,
+    RoundTripTests,
+)
+from eventflow.testing.conformance.waiting import CloseTests, NowTests, WaitTests  # noqa: E402
+
+
+@pytest.mark.asyncio
+class StoreConformance(
+    VerdictTests,
+    BatchTests,
+    RepetitionTests,
+    IdempotencyKeyTests,
+    ConcurrencyTests,
+    RoundTripTests,
+    ReadTests,
+    ReadAllTests,
+    DueTests,
+    DueOrderTests,
+    DueFilterTests,
+    RenewTests,
+    ProjectionTests,
+    QueryTests,
+    MetadataTests,
+    PageTests,
+    WaitTests,
+    NowTests,
+    CloseTests,
+):
+    """What holds for every store.
+
+    A subclass gives the fixture `store`: open and empty, and closed by the fixture afterwards.
+    """
