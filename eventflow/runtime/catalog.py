@@ -27,10 +27,12 @@ class Catalog:
     def __init__(self, workflows: Workflows) -> None:
         self._source = workflows if isinstance(workflows, WorkflowSource) else None
         self._known: dict[str, AnyWorkflow] = {}
+        self._claimable: dict[str, frozenset[str]] = {}
         if isinstance(workflows, Mapping):
-            self._known.update(workflows)
-        elif not isinstance(workflows, WorkflowSource):
-            self._known.update((workflow.id, workflow) for workflow in workflows)
+            workflows = workflows.values()
+        if not isinstance(workflows, WorkflowSource):
+            for workflow in workflows:
+                self._add(workflow)
 
     def find(self, workflow_id: str) -> AnyWorkflow | None:
         """Give a workflow, or None if there is none with this id."""
@@ -38,7 +40,7 @@ class Catalog:
         if known is None and self._source is not None:
             known = self._source.get_workflow(workflow_id)
             if known is not None:
-                self._known[workflow_id] = known
+                self._add(known)
         return known
 
     def get(self, workflow_id: str) -> AnyWorkflow:
@@ -62,7 +64,8 @@ class Catalog:
 
     def claimable(self) -> Mapping[str, Collection[str]]:
         """Give the stages of each workflow that this process can execute."""
-        return {
-            workflow.id: {stage.id for stage in workflow.stages}
-            for workflow in self._known.values()
-        }
+        return self._claimable
+
+    def _add(self, workflow: AnyWorkflow) -> None:
+        self._known[workflow.id] = workflow
+        self._claimable[workflow.id] = frozenset(stage.id for stage in workflow.stages)
