@@ -143,7 +143,7 @@ def _expire(work: Draft, stage: StageState, claim: Claim) -> StageState:
     )
     used = stage.attempt if stage.suspension is None else stage.suspension.failures + 1
     if used >= work.policy(stage.id).max_attempts:
-        work.fail_stage(stage, LEASE_LOST)
+        work.fail_stage(stage, claim.token, LEASE_LOST)
     return work.run.stages[stage.id]
 
 

@@ -65,15 +65,14 @@ class Draft:
                 )
             )
 
-    def fail_stage(self, stage: StageState, error: ErrorInfo, token: int | None = None) -> None:
-        """Fail a stage for good, and the run with it once no sibling is alive."""
-        claimed = stage.claim.token if stage.claim is not None else 0
+    def fail_stage(self, stage: StageState, token: int, error: ErrorInfo) -> None:
+        """Fail a claimed stage for good, and the run with it once no sibling is alive."""
         self.add(
             e.StageFailed(
                 stage=stage.id,
                 generation=stage.generation,
                 attempt=stage.attempt,
-                token=claimed if token is None else token,
+                token=token,
                 error=error,
             )
         )

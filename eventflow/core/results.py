@@ -43,7 +43,8 @@ def _record(work: Draft, stage: StageState, claim: Claim, command: c.StageResult
         case c.ReenterStage():
             work.resume(stage, "reentered")
         case c.ExpireWait():
-            work.fail_stage(stage, _waited_too_long(stage.suspension, work.now))
+            error = _waited_too_long(stage.suspension, work.now)
+            work.fail_stage(stage, command.token, error)
         case c.ReleaseJob():
             _release(work, stage, claim)
         case _:
@@ -116,7 +117,7 @@ def _fail_attempt(work: Draft, stage: StageState, command: c.FailAttempt) -> Non
     policy = work.policy(stage.id)
     covered = command.names is None or policy.covers(command.names)
     if command.final or not covered or stage.attempt >= policy.max_attempts:
-        work.fail_stage(stage, command.error)
+        work.fail_stage(stage, command.token, command.error)
         return
     delay = policy.delay(stage.attempt, command.random)
     _try_again(work, stage, command, delay, work.now + delay)
@@ -131,7 +132,7 @@ def _fail_check(work: Draft, stage: StageState, command: c.FailCheck) -> None:
         or work.now >= waiting.deadline
         or waiting.failures + 1 >= policy.max_attempts
     ):
-        work.fail_stage(stage, command.error)
+        work.fail_stage(stage, command.token, command.error)
         return
     delay = policy.delay(waiting.failures + 1, command.random)
     retry_at = min(work.now + delay, waiting.deadline)

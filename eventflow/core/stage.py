@@ -190,7 +190,6 @@ def _claimed(stage: StageState, event: e.JobClaimed, fact: e.Fact) -> StageState
     lease_until = fact.recorded_at + timedelta(seconds=event.lease)
     return changed(
         stage,
-        status=Status.RUNNING if stage.suspension is None else Status.SUSPENDED,
         claim=Claim(fact.version, event.worker, event.kind, lease_until),
         due_at=lease_until,
         started_at=stage.started_at or fact.recorded_at,
@@ -219,7 +218,6 @@ def _attempt_failed(stage: StageState, event: e.StageAttemptFailed) -> StageStat
         )
     return changed(
         stage,
-        status=Status.PENDING,
         claim=None,
         suspension=None,
         attempt=event.attempt + 1,
@@ -235,7 +233,6 @@ def _one_more_failure(suspension: Suspension | None) -> Suspension | None:
 def _suspended(stage: StageState, event: e.StageSuspended, fact: e.Fact) -> StageState:
     return changed(
         stage,
-        status=Status.SUSPENDED,
         claim=None,
         suspension=Suspension(
             state=event.state,
@@ -253,7 +250,6 @@ def _suspended(stage: StageState, event: e.StageSuspended, fact: e.Fact) -> Stag
 def _resumed(stage: StageState, event: e.StageResumed, fact: e.Fact) -> StageState:
     return changed(
         stage,
-        status=Status.PENDING,
         claim=None,
         suspension=None,
         resumption=Resumption(stage.suspension.state if stage.suspension else None, event.signal),
@@ -265,12 +261,8 @@ def _resumed(stage: StageState, event: e.StageResumed, fact: e.Fact) -> StageSta
 def _lease_expired(stage: StageState, event: e.LeaseExpired, fact: e.Fact) -> StageState:
     """Make the job due again at once; only a timeout has used something up."""
     freed = changed(stage, claim=None, due_at=fact.recorded_at)
-    lost = event.reason == e.LEASE_TIMEOUT
+    if event.reason == e.LEASE_RELEASED:
+        return freed
     if event.kind is JobKind.CHECK:
-        if not lost:
-            return freed
         return changed(freed, suspension=_one_more_failure(stage.suspension), error=LEASE_LOST)
-    pending = changed(freed, status=Status.PENDING)
-    if not lost:
-        return pending
-    return changed(pending, attempt=event.attempt + 1, error=LEASE_LOST)
+    return changed(freed, attempt=event.attempt + 1, error=LEASE_LOST)
