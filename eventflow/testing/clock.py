@@ -1,0 +1,266 @@
+"""Virtual time for tests: it moves only when a test moves it, and never while work is under way."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, TypeVar
+
+from eventflow.runtime.clock import within
+from eventflow.store.contract import (
+    Appended,
+    DueJob,
+    Operation,
+    Renewal,
+    RunPage,
+    RunQuery,
+    Store,
+    StoredEvent,
+    Verdict,
+)
+
+T = TypeVar("T")
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+TWO_DAYS = 48 * 3600.0
+
+_ROUNDS = 3
+"""How often the loop must be found with nothing to run."""
+
+_BLIND_ROUNDS = 50
+"""How often a loop that does not say what it has to run must go round."""
+
+_NEVER = 24 * 3600.0
+"""Real seconds that no test takes."""
+
+
+class NothingLeft(AssertionError):
+    """What a test waits for does not happen, however far the time moves."""
+
+
+class ManualClock:
+    """A `Clock` for one event loop; it replaces all time of the runtimes that it is given to.
+
+    Give a runtime `clock.watch(store)` along with the clock: while a call of the store is under
+    way, or a plain function works in a thread, the time stands still. User code that waits for
+    anything else, such as `asyncio.sleep` or a socket, waits in real time, while virtual time
+    moves on; let it wait with `clock.sleep`.
+
+    Args:
+        start: The time at first, with a time zone.
+        patience: Real seconds for which one call in a thread holds the time still.
+    """
+
+    def __init__(self, start: datetime = START, *, patience: float = 1.0) -> None:
+        if start.tzinfo is None:
+            raise ValueError("the time needs a time zone: datetime(2026, 1, 1, tzinfo=UTC)")
+        self._now = start
+        self._patience = patience
+        self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._order = count()
+        self._stores: list[_Watched] = []
+        self._threads: set[asyncio.Future[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __repr__(self) -> str:
+        return f"<ManualClock {self._now.isoformat()}>"
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once the time was moved so many seconds further."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        pause = max(timedelta(seconds=seconds), timedelta.resolution)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._sleepers, (self._now + pause, next(self._order), woken))
+        await woken
+
+    def align(self, store_time: datetime) -> None:
+        """Do nothing: no store knows this time better."""
+
+    def watch(self, store: Store) -> Store:
+        """Give a store that tells this time, and lets it move only between calls."""
+        for watched in self._stores:
+            if watched.store is store:
+                return watched
+        watched = _Watched(store, self)
+        self._stores.append(watched)
+        return watched
+
+    async def settle(self) -> None:
+        """Let everything run that can run now, without moving the time."""
+        self.hold_for_threads()
+        while True:
+            await self._exhaust()
+            busy = [store for store in self._stores if store.busy]
+            if busy:
+                await busy[0].moved()
+            elif self._threads:
+                _, slow = await asyncio.wait(self._threads.copy(), timeout=self._patience)
+                self._threads -= slow
+            else:
+                return
+
+    async def advance(self, seconds: float) -> None:
+        """Move the time, from sleeper to sleeper, and let each do what it has to do."""
+        until = self._now + timedelta(seconds=seconds)
+        await self.settle()
+        while self._wake_next(until):
+            await self.settle()
+        self._now = max(self._now, until)
+
+    async def run_until(self, awaitable: Awaitable[T], limit: float = TWO_DAYS) -> T:
+        """Move the time from sleeper to sleeper until something is done, and give its result.
+
+        Args:
+            awaitable: What to wait for; it is cancelled if it does not happen.
+            limit: Virtual seconds to wait at most.
+
+        Raises:
+            NothingLeft: It is not done, and nobody sleeps any more, or only beyond the limit.
+        """
+        until = self._now + timedelta(seconds=limit)
+        task = asyncio.ensure_future(awaitable)
+        try:
+            await self.settle()
+            while not task.done():
+                if not self._wake_next(until):
+                    raise NothingLeft(self._why_nothing_is_left(limit))
+                await self.settle()
+            return await task
+        finally:
+            task.cancel()
+
+    def hold_for_threads(self) -> None:
+        """Notice from now on which calls of this event loop are under way in threads."""
+        loop: Any = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        self._loop = loop
+        begin: Callable[..., asyncio.Future[Any]] = loop.run_in_executor
+
+        def begin_and_count(*arguments: Any) -> asyncio.Future[Any]:  # noqa: ANN401 - as the loop's own
+            call = begin(*arguments)
+            self._threads.add(call)
+            call.add_done_callback(self._threads.discard)
+            return call
+
+        with suppress(AttributeError):  # a loop that is not written in Python cannot be told
+            loop.run_in_executor = begin_and_count
+
+    async def _exhaust(self) -> None:
+        """Go round the loop until it has nothing to run but this."""
+        ready: Collection[object] | None = getattr(asyncio.get_running_loop(), "_ready", None)
+        rounds = _BLIND_ROUNDS if ready is None else _ROUNDS
+        quiet = 0
+        while quiet < rounds:
+            await asyncio.sleep(0)
+            quiet = 0 if ready else quiet + 1
+
+    def _wake_next(self, until: datetime) -> bool:
+        """Move the time to that of the next sleeper and wake it; tell whether there was one."""
+        while self._sleepers and self._sleepers[0][0] <= until:
+            at, _, woken = heappop(self._sleepers)
+            if not woken.done():
+                self._now = max(self._now, at)
+                woken.set_result(None)
+                return True
+        return False
+
+    def _why_nothing_is_left(self, limit: float) -> str:
+        if any(not woken.done() for _, _, woken in self._sleepers):
+            return f"It did not happen within {limit:g} virtual seconds; now it is {self._now}"
+        return (
+            f"It cannot happen: at {self._now} nobody sleeps on this clock, and nothing is left "
+            "to run; start a worker, or let user code wait with clock.sleep"
+        )
+
+
+class _Watched:
+    """A store as the clock sees it: which calls are under way, and which waits are over.
+
+    A wait is under way once something was appended beyond its position: it is about to return.
+    """
+
+    def __init__(self, store: Store, clock: ManualClock) -> None:
+        self.store = store
+        self._clock = clock
+        self._calls = 0
+        self._newest = 0
+        self._waits: list[int] = []
+        self._moved = asyncio.Event()
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer of the store is still to come."""
+        return self._calls > 0 or any(after < self._newest for after in self._waits)
+
+    async def moved(self) -> None:
+        """Return once an answer has come."""
+        self._moved.clear()
+        await self._moved.wait()
+
+    async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
+        """Append operations."""
+        verdicts = await self._call(self.store.append(operations))
+        for verdict in verdicts:
+            if isinstance(verdict, Appended):
+                self._newest = max(self._newest, verdict.position)
+        return verdicts
+
+    async def read(self, run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
+        """Read the events of several runs."""
+        return await self._call(self.store.read(run_ids, after))
+
+    async def read_all(self, after: int, limit: int) -> list[StoredEvent]:
+        """Read the global log."""
+        return await self._call(self.store.read_all(after, limit))
+
+    async def due(
+        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+    ) -> list[DueJob]:
+        """List jobs whose time has come."""
+        return await self._call(self.store.due(now, workflows, limit))
+
+    async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
+        """Move due times."""
+        return await self._call(self.store.renew(renewals))
+
+    async def runs(self, query: RunQuery) -> RunPage:
+        """List runs."""
+        return await self._call(self.store.runs(query))
+
+    async def wait(self, after: int, timeout: float) -> int:
+        """Wait for an append, or for so many virtual seconds."""
+        self._waits.append(after)
+        try:
+            return await within(self.store.wait(after, _NEVER), self._clock, timeout)
+        except TimeoutError:
+            return await self.store.wait(after, 0)
+        finally:
+            self._waits.remove(after)
+            self._moved.set()
+
+    async def now(self) -> datetime:
+        """Tell the clock's time."""
+        return self._clock.now()
+
+    async def close(self) -> None:
+        """Close the store."""
+        await self._call(self.store.close())
+
+    async def _call(self, call: Awaitable[T]) -> T:
+        self._clock.hold_for_threads()
+        self._calls += 1
+        try:
+            return await call
+        finally:
+            self._calls -= 1
+            self._moved.set()
