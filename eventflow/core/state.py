@@ -288,29 +288,26 @@ def _rewound(state: RunState, event: e.RunRewound) -> RunState:
     """
     if state.version > event.cut:
         run_step(state.status, event)
-    was_started = 0 < state.started <= event.cut
-    return changed(
+    started = state.started if state.started <= event.cut else 0
+    after = changed(
         state,
-        status=Status.RUNNING if was_started else Status.PENDING,
         plan=event.plan,
         config=event.config,
         input=event.input,
         generation=event.generation,
-        stages={
-            stage.id: stage
-            for stage in state.stages.values()
-            if 0 < stage.ended <= event.cut and stage.group < event.group
-        },
+        # Earlier groups had completed before the group was scheduled, and so before the cut.
+        stages={stage.id: stage for stage in state.stages.values() if stage.group < event.group},
         signals=tuple(
             signal if signal.used <= event.cut else changed(signal, used=0)
             for signal in state.signals
             if signal.version <= event.cut
         ),
-        started=state.started if was_started else 0,
-        started_at=state.started_at if was_started else None,
+        started=started,
+        started_at=state.started_at if started else None,
         ending=None,
         unknown=tuple(each for each in state.unknown if each[0] <= event.cut),
     )
+    return changed(after, status=_status_of(after))
 
 
 def _stage_transition(state: RunState, event: StageEvent, fact: e.Fact) -> RunState:
