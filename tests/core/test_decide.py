@@ -143,7 +143,8 @@ def test_a_worker_that_dies_on_the_last_attempt_fails_the_stage() -> None:
 
 def test_a_lost_check_uses_up_a_check_and_no_attempt() -> None:
     """An expired claim of a check counts as a failed check, and the next check is claimed."""
-    waiting = (create(ONE), claim("a", "w1"), suspend("a"), wait(30), claim("a", "w1"), wait(61))
+    two = plan("a", retry=Retry(max_attempts=2))
+    waiting = (create(two), claim("a", "w1"), suspend("a"), wait(30), claim("a", "w1"), wait(61))
     run = (
         given(*waiting)
         .when(claim("a", "w2"))

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import attrs
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -178,10 +179,12 @@ class RunMachine(RuleBasedStateMachine):
         self.run.wait(delay)
 
     @precondition(lambda self: self.alive)
-    @rule(name=st.sampled_from(SIGNALS))
-    def send(self, name: str) -> None:
-        """Send a signal."""
-        self.run.do(spec.signal(name))
+    @rule(data=st.data())
+    def send(self, data: st.DataObject) -> None:
+        """Send a signal, mostly one that is waited for."""
+        waits = [stage.suspension for stage in self.run.world.run.stages.values()]
+        awaited = [wait.signal for wait in waits if wait is not None and wait.signal is not None]
+        self.run.do(spec.signal(data.draw(st.sampled_from([*awaited * 3, *SIGNALS]))))
 
     @rule(sure=st.sampled_from([False, False, True]))
     def cancel(self, *, sure: bool) -> None:
@@ -299,5 +302,5 @@ def assert_finishes(run: Run, report: Callable[[str], Ask] | None) -> None:
     assert left.world.run.status.ended
 
 
-TestRuns = RunMachine.TestCase
+TestRuns = pytest.mark.timeout(1_800)(RunMachine.TestCase)
 TestRuns.__doc__ = "Every law holds of every run, in whatever order things happen to it."

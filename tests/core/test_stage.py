@@ -1,6 +1,6 @@
 """What one stage is: when it is due, when it began and ended, and what there is to do for it."""
 
-from eventflow.core.stage import StageState
+from eventflow.core.stage import Resumption, StageState
 from eventflow.core.values import ErrorInfo, JobKind, Status
 from tests.core.spec import (
     BROKEN,
@@ -11,8 +11,10 @@ from tests.core.spec import (
     complete,
     create,
     fail,
+    fail_check,
     given,
     plan,
+    reenter,
     suspend,
     wait,
 )
@@ -68,3 +70,26 @@ def test_a_failed_stage_keeps_its_last_error() -> None:
     last = ErrorInfo("builtins.OSError", "last")
     ended = stage(claim("a"), fail("a"), wait(2), claim("a"), fail("a", last, final=True))
     assert (ended.status, ended.attempt, ended.error) == (Status.FAILED, 2, last)
+
+
+def test_what_a_stage_was_resumed_with_is_used_up() -> None:
+    """It is gone once the stage has suspended again, or ended."""
+    resumed = (claim("a"), suspend("a"), wait(30), claim("a"), reenter("a"), claim("a"))
+    assert stage(*resumed).resumption == Resumption("batch-7", None)
+    assert stage(*resumed, suspend("a")).resumption is None
+    assert stage(*resumed, complete("a")).resumption is None
+
+
+def test_a_resumption_forgets_the_error_of_a_check() -> None:
+    """A stage that is executed again after a failed check has no error."""
+    failed = (claim("a"), suspend("a"), wait(30), claim("a"), fail_check("a"), wait(2), claim("a"))
+    assert stage(*failed).error == BROKEN
+    assert stage(*failed, reenter("a")).error is None
+
+
+def test_lost_checks_are_counted() -> None:
+    """Each check whose worker died is one more failure."""
+    lost = (claim("a"), suspend("a"), wait(30), claim("a"), *(wait(61), claim("a")) * 2)
+    waits = stage(*lost).suspension
+    assert waits is not None
+    assert waits.failures == 2
