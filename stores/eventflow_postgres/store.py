@@ -62,6 +62,7 @@ class PostgresStore:
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations in one transaction and one round trip."""
+        self._connections.check_open()
         if not operations:
             return []
         arguments = arrays(operations)
@@ -110,6 +111,7 @@ class PostgresStore:
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times by compare-and-set on the token; return those that were lost."""
+        self._connections.check_open()
         if not renewals:
             return []
         lost = await self._connections.fetch(
