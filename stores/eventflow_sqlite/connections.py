@@ -40,9 +40,11 @@ def connect_reader(address: Address) -> sqlite3.Connection:
 
 
 def connect_watcher(address: Address) -> sqlite3.Connection:
-    """Open a connection for the event loop, which waits for no lock."""
+    """Open a connection for the event loop, which can only read, and waits for no lock."""
     with explained(address.path):
-        return _guarded(_connect(address, 0))
+        connection = _connect(address, 0)
+        connection.execute("PRAGMA query_only = ON")
+        return _guarded(connection)
 
 
 def _connect(address: Address, busy_timeout: float) -> sqlite3.Connection:

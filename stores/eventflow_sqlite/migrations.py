@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
+from functools import cache
 from importlib.resources import files
 
 from attrs import frozen
@@ -25,14 +26,15 @@ class Migration:
     sql: str
 
 
-def migrations() -> list[Migration]:
+@cache
+def migrations() -> tuple[Migration, ...]:
     """Read all steps that this release knows, in order."""
     folder = files("eventflow_sqlite") / "migrations"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [
+    return tuple(
         Migration(int(name.partition("_")[0]), (folder / name).read_text(encoding="utf-8"))
         for name in names
-    ]
+    )
 
 
 def migrate(connection: sqlite3.Connection, address: Address) -> None:

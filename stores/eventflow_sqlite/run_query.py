@@ -31,6 +31,7 @@ T = TypeVar("T")
 _RUNS = SELECT_RUNS + "WHERE run IN ({})"
 _STAGES = SELECT_STAGES + "WHERE run IN ({}) ORDER BY run, stage_group, stage"
 _JOBS = SELECT_JOBS + "WHERE run IN ({}) ORDER BY run, scheduled, stage"
+_HAS_LABEL = "EXISTS (SELECT 1 FROM labels AS o WHERE o.label = ? AND o.run = r.run)"
 
 
 def list_runs(connection: sqlite3.Connection, query: RunQuery) -> RunPage:
@@ -102,16 +103,14 @@ def _labelled(query: RunQuery) -> Search:
     first, *others = (label(key, value) for key, value in query.metadata.items())
     search = search.where("l.label = ?", first)
     for other in others:
-        search = search.where("(?, l.run) IN (SELECT label, run FROM labels)", other)
+        search = search.where(_HAS_LABEL, other)
     return search
 
 
 def _narrowed(search: Search, query: RunQuery) -> Search:
     if query.run_ids is not None:
         for key, value in query.metadata.items():
-            search = search.where(
-                "(?, r.run) IN (SELECT label, run FROM labels)", label(key, value)
-            )
+            search = search.where(_HAS_LABEL, label(key, value))
     if query.workflow_id is not None:
         search = search.where("r.workflow_id = ?", query.workflow_id)
     if query.created_from is not None:

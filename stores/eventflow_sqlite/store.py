@@ -63,8 +63,6 @@ class SQLiteStore:
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations in one transaction, in one turn of the writer's thread."""
-        if not operations:
-            return []
         outcome = await self._writer.run(partial(batch.append, operations=tuple(operations)))
         self._watch.appended(outcome.newest)
         return outcome.verdicts
@@ -88,8 +86,6 @@ class SQLiteStore:
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times by compare-and-set on the token; return those that were lost."""
-        if not renewals:
-            return []
         return await self._writer.run(partial(jobs.renew, renewals=tuple(renewals)))
 
     async def runs(self, query: RunQuery) -> RunPage:
