@@ -1,0 +1,49 @@
+"""Every example runs as it stands, and prints what it is there to show."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.examples.run_example import EXAMPLES, run_example
+
+SHOWN = {
+    "approval.py": ["the run is suspended", "120 for Ada: {'approved': True, 'by': 'Grace'}"],
+    "cancel.py": ["ctx.cancelled is True", "cancelled: the alarm rang", "changes nothing: False"],
+    "config_and_presets.py": ["shouted: TO BE OR NOT TO BE!", "shout.marks: "],
+    "document_analysis.py": ["documents, 0 of them analysed before", "assertionerror"],
+    "idempotency.py": ["the same run: True", "charged 4 for tea", "refused:"],
+    "live_events.py": ["stage.progressed 50%", "run.completed", "4 loaves"],
+    "parallel.py": ["less than the time of two: True", "sunny in Lisbon; no jam in Lisbon"],
+    "plain_function.py": ["executed in a thread", "less than the time of three: True"],
+    "rerun.py": ["Hello, Ada Lovelace!", "Hi, Ada Lovelace!", "Good morning, Ada Lovelace!"],
+    "retry.py": ["connected to example.org", "example.org is busy; again after 0.2 s"],
+    "swap_stores.py": ["memory      the answer is 42", "the same on all 2 stores: True"],
+    "two_processes.py": ["done by process", ": False", "exit code 0"],
+}
+HELPERS = {
+    "demo_acts.py",
+    "demo_common.py",
+    "demo_kill.py",
+    "demo_worker.py",
+    "documents.py",
+    "markup.py",
+    "plain_table.py",
+    "quiet_logs.py",
+    "text_measures.py",
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHOWN))
+def test_an_example_prints_what_it_shows(name: str, tmp_path: Path) -> None:
+    """An example ends well, says nothing on standard error, and leaves no file behind."""
+    ended = run_example(name, folder=tmp_path)
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    for line in SHOWN[name]:
+        assert line in ended.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_each_example_is_run_by_a_test() -> None:
+    """No example is forgotten here."""
+    there = {path.name for path in EXAMPLES.glob("*.py")}
+    assert there == SHOWN.keys() | HELPERS | {"demo.py"}
