@@ -3,12 +3,12 @@
 import inspect
 from collections.abc import Callable, Mapping
 from types import FrameType, SimpleNamespace
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Union, get_args, get_type_hints
 
 from attrs import field, frozen
 
 from eventflow.definition.context import StageContext
-from eventflow.definition.data.records import Type
+from eventflow.definition.data.records import Type, origin_of
 from eventflow.definition.data.unions import is_union
 from eventflow.definition.outcomes import Completed, Failed, Suspended
 from eventflow.errors import InvalidWorkflow
@@ -96,7 +96,7 @@ def _context_types(
             "ctx: StageContext[Input, Config]"
         )
     annotation = _evaluated(function, parameters[0], local_names)
-    if get_origin(annotation) is not StageContext:
+    if origin_of(annotation) is not StageContext:
         raise InvalidWorkflow(
             f"{_named(function)} does not say what it takes; annotate its parameter: "
             f"{parameters[0]}: StageContext[Input], StageContext[Input, Config], or "
@@ -132,7 +132,7 @@ def _read_returned(annotation: Type) -> Returned:
     states: list[Type] = []
     suspends = False
     for each in get_args(annotation) if is_union(annotation) else (annotation,):
-        kind = get_origin(each) or each
+        kind = origin_of(each)
         if kind is Suspended:
             suspends = True
             states += get_args(each)

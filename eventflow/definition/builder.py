@@ -7,8 +7,9 @@ from attrs import field, frozen
 from typing_extensions import TypeVar
 
 from eventflow.definition.data.following import reason_against, reason_against_group
+from eventflow.definition.data.records import Type
 from eventflow.definition.schema import Schema
-from eventflow.definition.stage import Stage
+from eventflow.definition.stage import Stage, is_id
 from eventflow.definition.workflow import AnyStage, Groups, Workflow, make_plan
 from eventflow.errors import InvalidWorkflow
 
@@ -45,7 +46,7 @@ class WorkflowBuilder(Generic[In, Out]):
     def parallel(self, *stages: Fitting[Out, Any]) -> "WorkflowBuilder[In, Any]":
         """Add an execution group of several stages, which run side by side on the same input.
 
-        What follows gets a mapping from stage id to output: read it as `dict[str, Any]`, as a
+        What follows gets a mapping from stage id to output: read it as `dict[str, object]`, as a
         TypedDict, or as any class whose fields are the ids.
 
         Raises:
@@ -95,14 +96,15 @@ class WorkflowBuilder(Generic[In, Out]):
             self._refuse_unmet(stage)
             if stage.takes_input:
                 self._refuse_misfit(stage.input_schema, f'the input of stage "{stage.id}"')
-        builder: WorkflowBuilder[In, Any] = attrs.evolve(self, groups=(*self.groups, group))  # type: ignore[assignment]
+        builder: WorkflowBuilder[In, Any] = attrs.evolve(self, groups=(*self.groups, group))
         return builder
 
     def _refuse_function(self, stage: object) -> None:
         if not isinstance(stage, Stage):
             name = getattr(stage, "__name__", repr(stage))
             raise InvalidWorkflow(
-                f'Workflow "{self.id}" is made of stages, and {name} is none; decorate it with @stage'
+                f'Workflow "{self.id}" is made of stages, and {name} is none; '
+                "decorate it with @stage"
             )
 
     def _refuse_unmet(self, stage: AnyStage) -> None:
@@ -148,7 +150,7 @@ def define_workflow(
     input: type[In],
     name: str | None = None,
     description: str = "",
-    output: Any = None,
+    output: Type = None,
 ) -> WorkflowBuilder[In, In]: ...
 @overload
 def define_workflow(
@@ -157,24 +159,24 @@ def define_workflow(
     input: None,
     name: str | None = None,
     description: str = "",
-    output: Any = None,
+    output: Type = None,
 ) -> WorkflowBuilder[None, None]: ...
 @overload
 def define_workflow(
     id: str,
     *,
-    input: Any,
+    input: Type,
     name: str | None = None,
     description: str = "",
-    output: Any = None,
+    output: Type = None,
 ) -> WorkflowBuilder[Any, Any]: ...
 def define_workflow(
     id: str,
     *,
-    input: Any,
+    input: Type,
     name: str | None = None,
     description: str = "",
-    output: Any = None,
+    output: Type = None,
 ) -> WorkflowBuilder[Any, Any]:
     """Begin a workflow.
 
@@ -188,7 +190,7 @@ def define_workflow(
     Raises:
         InvalidWorkflow: The id is no text, or a schema has no form in JSON.
     """
-    if not isinstance(id, str) or not id.strip():
+    if not is_id(id):
         raise InvalidWorkflow(f"{id!r} cannot be the id of a workflow; give a text")
     return WorkflowBuilder(
         id=id,

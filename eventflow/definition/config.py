@@ -5,7 +5,7 @@ from typing import Any
 
 from eventflow.core.values import JSON
 from eventflow.definition.data.plain import plain
-from eventflow.definition.data.problems import Misfit, below, expected, shown
+from eventflow.definition.data.problems import Data, Misfit, below, expected, shown
 from eventflow.definition.schema import Schema
 from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidConfig, Problem
@@ -57,7 +57,7 @@ def merged_config(workflow_id: str, stages: Stages, given: Mapping[str, object])
     return merged
 
 
-def _merged(stages: Stages, given: Mapping[str, object]) -> tuple[dict[str, JSON], list[Problem]]:
+def _merged(stages: Stages, given: Data) -> tuple[dict[str, JSON], list[Problem]]:
     """Merge, and leave out the stages for which that makes no sense."""
     if not isinstance(given, Mapping):
         return {}, [Problem("", f"expected a mapping from stage id to config, got {shown(given)}")]

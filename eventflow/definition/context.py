@@ -118,7 +118,7 @@ class StageContext(Protocol[Input_co, Config_co]):
     @overload
     def require(self, stage: HasOutput[Output]) -> Output: ...
     @overload
-    def require(self, stage: str) -> Any: ...
+    def require(self, stage: str) -> Any: ...  # noqa: ANN401 - the name says nothing about the type
     def require(self, stage: HasOutput[Any] | str) -> Any:
         """Give the output of an earlier stage.
 
@@ -130,7 +130,7 @@ class StageContext(Protocol[Input_co, Config_co]):
     @overload
     def optional(self, stage: HasOutput[Output]) -> Output | None: ...
     @overload
-    def optional(self, stage: str) -> Any: ...
+    def optional(self, stage: str) -> Any: ...  # noqa: ANN401 - the name says nothing about the type
     def optional(self, stage: HasOutput[Any] | str) -> Any:
         """Give the output of an earlier stage, or None if there is none."""
         ...

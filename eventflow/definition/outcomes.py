@@ -13,6 +13,7 @@ State_co = TypeVar("State_co", covariant=True, default=Any)
 
 DEFAULT_CHECK_AFTER = 30.0
 DEFAULT_MAX_WAIT = 86_400.0
+_NO_OUTPUT: Any = None
 
 
 def _seconds(value: float | None) -> float | None:
@@ -80,7 +81,7 @@ class Ready(Generic[Out_co]):
         metrics: Numbers about the wait or its result.
     """
 
-    output: Out_co = None  # type: ignore[assignment] # the type variable's own default
+    output: Out_co = field(default=_NO_OUTPUT)
     metrics: Mapping[str, object] = field(factory=dict)
 
 

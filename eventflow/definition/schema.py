@@ -4,27 +4,27 @@ Nothing passes a schema unchecked, and nothing is guessed: `"5"` is not 5, and t
 """
 
 import functools
-from collections.abc import Iterator
-from typing import Any, Generic, get_args
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeAlias, get_args
 
 from attrs import field, frozen
-from typing_extensions import TypeVar
+from typing_extensions import TypeVar, is_typeddict
 
 from eventflow.core.values import JSON
 from eventflow.definition.data.converter import converter
 from eventflow.definition.data.json_schema import json_schemas
 from eventflow.definition.data.plain import plain
 from eventflow.definition.data.problems import Hook, Misfit, misfit, problems_of
-from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
+from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record, origin_of
 from eventflow.definition.data.unions import bare, kinds_of, name_of
 from eventflow.errors import InvalidData, InvalidWorkflow
 
 T_co = TypeVar("T_co", covariant=True)
 
+ErrorClass: TypeAlias = type[InvalidData]
 
-def dump_json(
-    value: object, error: type[InvalidData] = InvalidData, what: str = "the value"
-) -> JSON:
+
+def dump_json(value: object, error: ErrorClass = InvalidData, what: str = "the value") -> JSON:
     """Give any value that can be stored as plain JSON data.
 
     Raises:
@@ -69,13 +69,13 @@ class Schema(Generic[T_co]):
     @property
     def has_fields(self) -> bool:
         """Whether a value is an object, so that its fields can be given one by one."""
-        return kinds_of(self.type) == {"object"}
+        return kinds_of(self.type) == frozenset({"object"})
 
     def strict(self) -> "Schema[T_co]":
         """Give the same schema for what users give: unknown fields are refused."""
         return self if self.exact else Schema(self.type, self.what, exact=True)
 
-    def parse(self, data: object, error: type[InvalidData] = InvalidData) -> T_co:
+    def parse(self, data: object, error: ErrorClass = InvalidData) -> T_co:
         """Turn plain data, or a value that is typed already, into a checked and typed value.
 
         Raises:
@@ -87,7 +87,7 @@ class Schema(Generic[T_co]):
             return self._parse_thoroughly(data, error, exact=self.exact)
         return value
 
-    def dump(self, value: object, error: type[InvalidData] = InvalidData) -> JSON:
+    def dump(self, value: object, error: ErrorClass = InvalidData) -> JSON:
         """Turn a typed value into plain data, and check that it fits, down to its last field.
 
         Raises:
@@ -107,6 +107,7 @@ class Schema(Generic[T_co]):
     def defaults(self) -> dict[str, JSON]:
         """Give the defaults of the fields that have one, as plain data by key."""
         tp = bare(self.type)
+        made: dict[str, Callable[[], Any]] = {}
         if is_pydantic(tp):
             made = {
                 info.alias or name: functools.partial(info.get_default, call_default_factory=True)
@@ -115,8 +116,6 @@ class Schema(Generic[T_co]):
             }
         elif is_record(tp):
             made = {each.key: each.default for each in fields_of(tp) if each.default is not None}
-        else:
-            made = {}
         return {key: plain(make()) for key, make in made.items()}
 
     def json_schema(self) -> dict[str, Any]:
@@ -124,7 +123,7 @@ class Schema(Generic[T_co]):
         (schema,), definitions = json_schemas([self.type])
         return {**schema, "$defs": definitions} if definitions else schema
 
-    def _parse_thoroughly(self, data: object, error: type[InvalidData], *, exact: bool) -> T_co:
+    def _parse_thoroughly(self, data: object, error: ErrorClass, *, exact: bool) -> T_co:
         try:
             hook = converter(thorough=True, exact=exact).get_structure_hook(self.type)
             value: T_co = hook(plain(data), self.type)
@@ -132,17 +131,18 @@ class Schema(Generic[T_co]):
             raise self._error(error, wrong) from None
         return value
 
-    def _error(self, error: type[InvalidData], wrong: Exception) -> InvalidData:
-        return error(f"{_sentence(self.what)} does not fit {self.name}:", problems_of(wrong))
+    def _error(self, error: ErrorClass, wrong: Exception) -> InvalidData:
+        made: InvalidData = error(
+            f"{_sentence(self.what)} does not fit {self.name}:", problems_of(wrong)
+        )
+        return made
 
     def _refuse_another_class(self, value: object) -> None:
         """Refuse an instance of another class, even if it has the same fields."""
-        tp = bare(self.type)
-        given = type(value)
-        declared = isinstance(tp, type) and (is_record(tp) or is_pydantic(tp))
-        if declared and not issubclass(tp, dict) and (is_record(given) or is_pydantic(given)):
-            if not isinstance(value, tp):
-                raise misfit(f"expected {self.name}, got {given.__qualname__}")
+        wanted = origin_of(bare(self.type))
+        comparable = _has_instances(wanted) and _has_instances(type(value))
+        if comparable and not isinstance(value, wanted):
+            raise misfit(f"expected {self.name}, got {name_of(type(value))}")
 
     def _quick(self, *, exact: bool) -> Hook:
         """Find the hook of the type, and make sure that each part of the type has one."""
@@ -178,6 +178,11 @@ def _parts(tp: Type, seen: set[Any]) -> Iterator[Type]:
     for each in inner:
         yield from _parts(each, seen)
     yield tp
+
+
+def _has_instances(tp: Type) -> bool:
+    """Tell whether a type is a class of its own; a TypedDict is only a dict."""
+    return is_pydantic(tp) or (is_record(tp) and not is_typeddict(tp))
 
 
 def _sentence(what: str) -> str:

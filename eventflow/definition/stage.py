@@ -11,6 +11,7 @@ from typing_extensions import TypeVar
 from eventflow.core.retry import Retry
 from eventflow.definition.annotations import UNSAID, Signature, names_around, read_signature
 from eventflow.definition.context import StageContext
+from eventflow.definition.data.records import Type
 from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
 from eventflow.definition.schema import Schema
 from eventflow.errors import InvalidWorkflow
@@ -171,11 +172,11 @@ def stage(
     dependencies: Iterable[str | Stage[Any, Any]] = (),
     retry: Retry = ...,
     timeout: float | None = None,
-    state: Any = ...,
+    state: Type = ...,
     signal: str | None = None,
-    input: Any = ...,
-    config: Any = ...,
-    output: Any = ...,
+    input: Type = ...,
+    config: Type = ...,
+    output: Type = ...,
 ) -> Decorator: ...
 def stage(
     function: Callable[..., Any] | None = None,
@@ -187,11 +188,11 @@ def stage(
     dependencies: Iterable[str | Stage[Any, Any]] = (),
     retry: Retry = Retry(),  # noqa: B008 - frozen
     timeout: float | None = None,
-    state: Any = UNSAID,
+    state: Type = UNSAID,
     signal: str | None = None,
-    input: Any = UNSAID,
-    config: Any = UNSAID,
-    output: Any = UNSAID,
+    input: Type = UNSAID,
+    config: Type = UNSAID,
+    output: Type = UNSAID,
 ) -> Any:
     """Make a stage of a function; used as a decorator, bare or with options.
 
@@ -220,14 +221,12 @@ def stage(
     caller = frame.f_back if frame is not None else None
 
     def make(given: Callable[..., Any]) -> Stage[Any, Any]:
+        stage_id = _checked_id(given.__name__.replace("_", "-") if id is None else id)
         names = names_around(caller, getattr(inspect.unwrap(given), "__globals__", {}))
         signature = read_signature(
             given, names, input=input, config=config, output=output, state=state
         )
-        stage_id = given.__name__.replace("_", "-") if id is None else id
-        return _made(
-            given,
-            signature,
+        return Stage(
             id=stage_id,
             name=_title(stage_id) if name is None else name,
             description=description or _first_line(given),
@@ -235,25 +234,34 @@ def stage(
             retry=retry,
             timeout=_checked_timeout(stage_id, timeout),
             signal=signal,
+            suspends=signature.suspends,
+            function=given,
+            **_schemas(stage_id, signature),
         )
 
     return make if function is None else make(function)
 
 
-def _made(function: Callable[..., Any], signature: Signature, **facts: Any) -> Stage[Any, Any]:
-    stage_id = facts["id"]
-    if not isinstance(stage_id, str) or not stage_id.strip():
-        raise InvalidWorkflow(f"{stage_id!r} cannot be the id of a stage; give a text: id=...")
+def is_id(given: object) -> bool:
+    """Tell whether something can be the id of a stage or of a workflow."""
+    return isinstance(given, str) and bool(given.strip())
+
+
+def _checked_id(given: str) -> str:
+    if not is_id(given):
+        raise InvalidWorkflow(f"{given!r} cannot be the id of a stage; give a text: id=...")
+    return given
+
+
+def _schemas(stage_id: str, signature: Signature) -> dict[str, Schema[Any]]:
+    """Make the schemas of a stage; they read what was stored, so unknown fields do no harm."""
     named = f'stage "{stage_id}"'
-    return Stage(
-        function=function,
-        suspends=signature.suspends,
-        input_schema=Schema(signature.input, f"the input of {named}", exact=False),
-        config_schema=Schema(signature.config, f"the config of {named}", exact=False),
-        output_schema=Schema(signature.output, f"the output of {named}", exact=False),
-        state_schema=Schema(signature.state, f"the suspended state of {named}", exact=False),
-        **facts,
-    )
+    return {
+        "input_schema": Schema(signature.input, f"the input of {named}", exact=False),
+        "config_schema": Schema(signature.config, f"the config of {named}", exact=False),
+        "output_schema": Schema(signature.output, f"the output of {named}", exact=False),
+        "state_schema": Schema(signature.state, f"the suspended state of {named}", exact=False),
+    }
 
 
 def _checked_timeout(stage_id: str, timeout: float | None) -> float | None:

@@ -1,27 +1,33 @@
 """Classes with fields: converted by generated code, and in case of trouble field by field."""
 
 import re
-from functools import partial
 from inspect import isclass
-from typing import Any, get_origin
+from typing import Any
 
 import attrs
 import msgspec
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn
-from cattrs.gen import typeddicts
+from cattrs.gen import make_dict_structure_fn, typeddicts
 from typing_extensions import is_typeddict
 
 from eventflow.definition.data.plain import tag_of
-from eventflow.definition.data.problems import Hook, Misfit, Step, below, expected, problems_of
-from eventflow.definition.data.records import Field, Type, fields_of
+from eventflow.definition.data.problems import (
+    Data,
+    Hook,
+    Misfit,
+    Step,
+    below,
+    expected,
+    problems_of,
+)
+from eventflow.definition.data.records import Field, Type, fields_of, origin_of
 from eventflow.definition.data.unions import name_of
 from eventflow.errors import Problem
 
 
 def quick_hook(tp: Type, converter: Converter, *, exact: bool) -> Hook:
     """Make a hook that is fast, and says little about what is wrong."""
-    origin = get_origin(tp) or tp
+    origin = origin_of(tp)
     if isclass(origin) and issubclass(origin, msgspec.Struct):
         return thorough_hook(tp, converter, exact=exact)
     make: Any = (
@@ -50,12 +56,11 @@ def thorough_hook(tp: Type, converter: Converter, *, exact: bool) -> Hook:
     The hooks of the fields are looked up when they are first needed, so that a class may contain
     itself.
     """
-    cls = get_origin(tp) or tp
+    cls = origin_of(tp)
 
-    def read(value: object, _: object) -> object:
-        if value.__class__ is not dict:
-            raise expected(f"an object ({name_of(tp)})", value)
-        given: dict[Any, Any] = value  # type: ignore[assignment]
+    def read(given: Data, _: object) -> object:
+        if given.__class__ is not dict:
+            raise expected(f"an object ({name_of(tp)})", given)
         fields = fields_of(tp)
         tag = tag_of(cls)
         problems = _unknown(given, fields, tag) if exact else []
@@ -118,9 +123,9 @@ def _refused(cls: Type, values: dict[str, Any], known: list[Problem]) -> list[Pr
         object.__setattr__(draft, name, value)
     problems: list[Problem] = []
     for each in checked:
-        validate = partial(each.validator, draft, each, values[each.name])  # type: ignore[arg-type]
+        validate: Any = each.validator
         try:
-            validate()
+            validate(draft, each, values[each.name])
         except AttributeError:
             if not known:
                 continue

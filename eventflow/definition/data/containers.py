@@ -9,17 +9,17 @@ from collections.abc import (
     MutableSequence,
     MutableSet,
     Sequence,
-    Set,
 )
+from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import msgspec
 from cattrs import Converter
 
 from eventflow.definition.data.leaves import ENCODED_TYPES
-from eventflow.definition.data.problems import Hook, expected, gather, misfit
-from eventflow.definition.data.records import Type
+from eventflow.definition.data.problems import Data, Hook, expected, gather, misfit
+from eventflow.definition.data.records import Type, origin_of
 
 _ARRAYS: dict[Any, Any] = {
     list: list,
@@ -30,7 +30,7 @@ _ARRAYS: dict[Any, Any] = {
     collections.deque: collections.deque,
     set: set,
     MutableSet: set,
-    Set: frozenset,
+    AbstractSet: frozenset,
     frozenset: frozenset,
     tuple: tuple,
 }
@@ -44,26 +44,26 @@ _MAPPINGS: dict[Any, Any] = {
 
 def is_array(tp: Type) -> bool:
     """Tell whether a type is an array in JSON."""
-    return (get_origin(tp) or tp) in _ARRAYS if _is_class(tp) else False
+    return _is_in(_ARRAYS, tp)
 
 
 def is_mapping(tp: Type) -> bool:
     """Tell whether a type is an object in JSON whose keys are not known beforehand."""
-    return (get_origin(tp) or tp) in _MAPPINGS if _is_class(tp) else False
+    return _is_in(_MAPPINGS, tp)
 
 
 def is_fixed_tuple(tp: Type) -> bool:
     """Tell whether a type is a tuple with a type for each of its places."""
-    return get_origin(tp) is tuple and get_args(tp)[-1:] != (...,)
+    return origin_of(tp) is tuple and get_args(tp)[-1:] not in {(), (...,)}
 
 
 def array_hook(tp: Type, converter: Converter, *, thorough: bool) -> Hook:
     """Accept an array, and build the collection that the type names."""
-    build = _ARRAYS[get_origin(tp) or tp]
+    build = _ARRAYS[origin_of(tp)]
     element = (get_args(tp) or (Any,))[0]
     convert = converter.get_structure_hook(element)
 
-    def read(value: Any, _: object) -> Any:  # noqa: ANN401 - what the type says
+    def read(value: Data, _: object) -> Data:
         if value.__class__ is not list:
             raise expected("an array", value)
         if thorough:
@@ -78,7 +78,7 @@ def tuple_hook(tp: Type, converter: Converter) -> Hook:
     elements = get_args(tp)
     hooks = [converter.get_structure_hook(each) for each in elements]
 
-    def read(value: Any, _: object) -> Any:  # noqa: ANN401 - what the type says
+    def read(value: Data, _: object) -> Data:
         if value.__class__ is not list or len(value) != len(elements):
             raise expected(f"an array of {len(elements)}", value)
         places = enumerate(zip(hooks, value, elements, strict=True))
@@ -89,12 +89,12 @@ def tuple_hook(tp: Type, converter: Converter) -> Hook:
 
 def mapping_hook(tp: Type, converter: Converter, *, thorough: bool) -> Hook:
     """Accept an object, and convert its keys and values."""
-    build = _MAPPINGS[get_origin(tp) or tp]
+    build = _MAPPINGS[origin_of(tp)]
     key_type, value_type = get_args(tp) or (Any, Any)
     read_key = _key_hook(key_type, converter)
     convert = converter.get_structure_hook(value_type)
 
-    def read(value: Any, _: object) -> Any:  # noqa: ANN401 - what the type says
+    def read(value: Data, _: object) -> Data:
         if value.__class__ is not dict:
             raise expected("an object", value)
         if thorough:
@@ -125,7 +125,7 @@ def _text_key(key_type: Type, hook: Hook, key: object) -> object:
     return hook(key, key_type)
 
 
-def _number_key(key_type: Type, hook: Hook, key: object) -> object:
+def _number_key(key_type: Type, hook: Hook, key: Data) -> object:
     """Try a key as the text that it is, then as the number that it spells."""
     if key.__class__ is not str:
         raise expected("text as a key", key)
@@ -133,11 +133,12 @@ def _number_key(key_type: Type, hook: Hook, key: object) -> object:
         return hook(key, key_type)
     except Exception:  # noqa: BLE001 - whatever it was, the key may still be a number
         try:
-            number = msgspec.json.decode(key)  # type: ignore[arg-type]
+            number = msgspec.json.decode(key)
         except msgspec.DecodeError:
             raise misfit(f"{key!r} is not a key of this mapping") from None
         return hook(number, key_type)
 
 
-def _is_class(tp: Type) -> bool:
-    return isinstance(get_origin(tp) or tp, type)
+def _is_in(kinds: dict[Any, Any], tp: Type) -> bool:
+    origin = origin_of(tp)
+    return isinstance(origin, type) and origin in kinds

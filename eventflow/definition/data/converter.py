@@ -7,14 +7,14 @@ the thorough one, which goes through every part once.
 import functools
 from collections.abc import Callable
 from enum import Enum
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from cattrs import Converter
 
 from eventflow.definition.data import classes, containers, leaves, models, unions
 from eventflow.definition.data.problems import Hook
-from eventflow.definition.data.records import Type, is_pydantic, is_record
+from eventflow.definition.data.records import Type, is_pydantic, is_record, origin_of
 
 
 @functools.cache
@@ -64,10 +64,10 @@ def _is_enum(tp: Type) -> bool:
 
 
 def _is_literal(tp: Type) -> bool:
-    return get_origin(tp) is Literal
+    return origin_of(tp) is Literal
 
 
 def _is_constrained(tp: Type) -> bool:
-    return get_origin(tp) is Annotated and any(
+    return origin_of(tp) is Annotated and any(
         isinstance(each, msgspec.Meta) for each in get_args(tp)[1:]
     )

@@ -12,7 +12,8 @@ from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
 import msgspec
 
 from eventflow.definition.data.plain import plain
-from eventflow.definition.data.problems import Hook, expected, misfit
+from eventflow.definition.data.problems import Data, Hook, expected, misfit
+from eventflow.definition.data.records import Type
 
 _WORDS = {
     datetime: "a date and time as text (RFC 3339)",
@@ -25,33 +26,33 @@ _WORDS = {
 ENCODED_TYPES = (*_WORDS, Decimal)
 
 
-def read_none(value: object, _: object) -> None:
+def read_none(value: Data, _: object) -> None:
     """Accept null alone."""
     if value is not None:
         raise expected("null", value)
 
 
-def read_bool(value: object, _: object) -> bool:
+def read_bool(value: Data, _: object) -> bool:
     """Accept true and false, and no number."""
     if value.__class__ is bool:
-        return value  # type: ignore[return-value]
+        return value
     raise expected("true or false", value)
 
 
-def read_int(value: object, _: object) -> int:
+def read_int(value: Data, _: object) -> int:
     """Accept an integer, and neither true nor a text."""
     if value.__class__ is int:
-        return value  # type: ignore[return-value]
+        return value
     raise expected("an integer", value)
 
 
-def read_float(value: object, _: object) -> float:
+def read_float(value: Data, _: object) -> float:
     """Accept a finite number; an integer is one."""
-    if value.__class__ is float and isfinite(value):  # type: ignore[arg-type]
-        return value  # type: ignore[return-value]
+    if value.__class__ is float and isfinite(value):
+        return value
     if value.__class__ is int:
         try:
-            return float(value)  # type: ignore[arg-type]
+            return float(value)
         except OverflowError:
             raise misfit("the number is too large") from None
     if value.__class__ is float:
@@ -59,23 +60,23 @@ def read_float(value: object, _: object) -> float:
     raise expected("a number", value)
 
 
-def read_str(value: object, _: object) -> str:
+def read_str(value: Data, _: object) -> str:
     """Accept a text."""
     if value.__class__ is str:
-        return value  # type: ignore[return-value]
+        return value
     raise expected("text", value)
 
 
-def read_anything(value: object, _: object) -> object:
+def read_anything(value: Data, _: object) -> object:
     """Accept any JSON, and give a copy."""
     return plain(value)
 
 
-def read_decimal(value: object, _: object) -> Decimal:
+def read_decimal(value: Data, _: object) -> Decimal:
     """Accept a decimal number as text, or an integer; a float would not be exact."""
     if value.__class__ is str or value.__class__ is int:
         try:
-            number = Decimal(value)  # type: ignore[arg-type]
+            number = Decimal(value)
         except ArithmeticError:
             raise expected("a decimal number as text", value) from None
         if number.is_finite():
@@ -83,12 +84,12 @@ def read_decimal(value: object, _: object) -> Decimal:
     raise expected("a decimal number as text", value)
 
 
-def read_encoded(value: object, kind: Any) -> Any:  # noqa: ANN401 - an instance of `kind`
+def read_encoded(value: Data, kind: Type) -> Data:
     """Accept what is written as text in JSON: times, UUIDs, bytes."""
     if value.__class__ is str:
         try:
             if kind is bytes:
-                return b64decode(value, validate=True)  # type: ignore[arg-type]
+                return b64decode(value, validate=True)
             return msgspec.convert(value, kind)
         except (ValueError, msgspec.ValidationError):
             pass
@@ -111,7 +112,7 @@ def enum_hook(kind: type[Enum]) -> Hook:
     return _one_of([(plain(member.value), member) for member in kind])
 
 
-def literal_hook(tp: Any) -> Hook:  # noqa: ANN401 - a Literal
+def literal_hook(tp: Type) -> Hook:
     """Accept the values that a Literal lists."""
     return _one_of([(plain(option), option) for option in get_args(tp)])
 
@@ -121,7 +122,7 @@ def _one_of(options: list[tuple[Any, Any]]) -> Hook:
     by_value = {(type(data), _hashable(data)): option for data, option in options}
     words = "one of " + ", ".join(msgspec.json.encode(data).decode() for data, _ in options)
 
-    def read(value: object, _: object) -> object:
+    def read(value: Data, _: object) -> object:
         try:
             return by_value[(type(value), _hashable(value))]
         except KeyError:
@@ -130,14 +131,14 @@ def _one_of(options: list[tuple[Any, Any]]) -> Hook:
     return read
 
 
-def _hashable(value: object) -> object:
-    return value if value.__hash__ is not None else msgspec.json.encode(value, order="sorted")
+def _hashable(value: Data) -> object:
+    return msgspec.json.encode(value, order="sorted") if isinstance(value, list | dict) else value
 
 
-def constrained_hook(inner: Hook, tp: Any) -> Hook:  # noqa: ANN401 - an Annotated
+def constrained_hook(inner: Hook, tp: Type) -> Hook:
     """Accept what fits, and also keeps to the `msgspec.Meta` constraints of the annotation."""
 
-    def read(value: object, _: object) -> object:
+    def read(value: Data, _: object) -> object:
         converted = inner(value, tp)
         try:
             msgspec.convert(value, tp)

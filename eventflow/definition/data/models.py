@@ -18,12 +18,11 @@ def model_hook(model: Any, *, exact: bool) -> Hook:  # noqa: ANN401 - a pydantic
 
     def read(value: object, _: object) -> object:
         problems: list[Problem] = []
+        converted: object = None
         if known is not None and isinstance(value, dict):
             problems += _unknown(value, known)
         try:
-            converted: object = model.model_validate_json(
-                msgspec.json.encode(plain(value)), strict=True
-            )
+            converted = model.model_validate_json(msgspec.json.encode(plain(value)), strict=True)
         except ValueError as error:
             problems += _problems(error)
         if problems:

@@ -3,8 +3,9 @@
 It never guesses: what has no meaning in JSON, such as NaN, is refused with its place.
 """
 
-import dataclasses
-from collections.abc import Mapping, Sequence, Set
+import functools
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -13,15 +14,16 @@ from typing import Any
 from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
 
 import msgspec
+from attrs import frozen
 
 from eventflow.core.values import JSON
-from eventflow.definition.data.problems import Misfit, Step, gather, misfit
-from eventflow.definition.data.records import fields_of, is_pydantic, is_record
+from eventflow.definition.data.problems import Data, Misfit, Step, gather, misfit
+from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
 
 _ENCODED = (bytes, bytearray, datetime, date, time, timedelta, UUID)
 
 
-def plain(value: object) -> JSON:
+def plain(value: Data) -> JSON:
     """Give a value as plain JSON data that shares nothing with it.
 
     Raises:
@@ -29,21 +31,23 @@ def plain(value: object) -> JSON:
     """
     kind = value.__class__
     if kind is str:
-        return _text(value)  # type: ignore[arg-type]
+        return _text(value)
     if value is None or kind is int or kind is bool:
         return value
     if kind is float:
-        return _number(value)  # type: ignore[arg-type]
+        return _number(value)
     if kind is list:
-        return _array(value)  # type: ignore[arg-type]
+        return _array(value)
     if kind is dict:
-        return _object(value)  # type: ignore[arg-type]
+        return _object(value)
     return _other(value)
 
 
-def _other(value: Any) -> JSON:  # noqa: ANN401, C901 - one case for each kind of value
-    if is_record(type(value)):
-        return _record(value)
+def _other(value: Data) -> JSON:  # noqa: C901 - one case for each kind of value
+    kind: Type = type(value)
+    shape = _shape(kind)
+    if shape is not None:
+        return _record(value, shape)
     match value:
         case Enum():
             return plain(value.value)
@@ -61,14 +65,15 @@ def _other(value: Any) -> JSON:  # noqa: ANN401, C901 - one case for each kind o
             return _object(value)
         case Sequence():
             return _array(value)
-        case Set():
+        case AbstractSet():
             return _ordered(value)
         case _ if is_pydantic(type(value)):
             return plain(value.model_dump(mode="json", by_alias=True))
-    raise misfit(
-        f"{type(value).__qualname__} cannot be stored as JSON; use an attrs class, a dataclass, "
-        "a TypedDict, a msgspec struct, a pydantic model or plain JSON types"
-    )
+        case _:
+            raise misfit(
+                f"{type(value).__qualname__} cannot be stored as JSON; use an attrs class, a "
+                "dataclass, a TypedDict, a msgspec struct, a pydantic model or plain JSON types"
+            )
 
 
 def _text(value: str) -> str:
@@ -99,7 +104,7 @@ def _array(value: Sequence[object]) -> JSON:
         return gather((index, lambda e=each: plain(e)) for index, each in enumerate(value))  # type: ignore[misc]
 
 
-def _ordered(value: Set[object]) -> JSON:
+def _ordered(value: AbstractSet[object]) -> JSON:
     """Give the members of a set in an order that does not change from process to process."""
     members: list[Any] = [plain(each) for each in value]
     return sorted(members, key=lambda each: msgspec.json.encode(each, order="sorted"))
@@ -113,18 +118,39 @@ def _object(value: Mapping[Any, object]) -> JSON:
         return _gathered(list(zip(keys, value.values(), strict=True)))
 
 
-def _record(value: Any) -> JSON:  # noqa: ANN401 - an instance of any kind of class with fields
-    fields = fields_of(type(value))
+@frozen
+class _Shape:
+    """How the instances of a class are written.
+
+    Attributes:
+        names: The key in JSON and the attribute, for each field.
+        tag: What else is written, so that a tagged msgspec struct is told from others.
+    """
+
+    names: tuple[tuple[str, str], ...]
+    tag: dict[str, JSON]
+
+
+@functools.lru_cache(maxsize=4096)
+def _shape(cls: Type) -> _Shape | None:
+    """Look up how a class is written; None for a class without fields."""
+    if not is_record(cls):
+        return None
+    tag = tag_of(cls)
+    names = tuple((each.key, each.name) for each in fields_of(cls))
+    return _Shape(names, {} if tag is None else dict([tag]))
+
+
+def _record(value: Data, shape: _Shape) -> JSON:
     try:
-        data = {each.key: plain(getattr(value, each.name)) for each in fields}
+        data = {key: plain(getattr(value, name)) for key, name in shape.names}
     except Misfit:
-        return _gathered([(each.key, getattr(value, each.name)) for each in fields])
-    tag = tag_of(type(value))
-    return data if tag is None else {tag[0]: tag[1], **data}
+        return _gathered([(key, getattr(value, name)) for key, name in shape.names])
+    return {**shape.tag, **data} if shape.tag else data
 
 
 def _gathered(items: Sequence[tuple[str, object]]) -> JSON:
-    parts: list[tuple[Step, Any]] = [(key, lambda e=each: plain(e)) for key, each in items]  # type: ignore[misc]
+    parts: list[tuple[Step, Any]] = [(key, lambda e=each: plain(e)) for key, each in items]
     return dict(zip((key for key, _ in items), gather(parts), strict=True))
 
 
@@ -136,14 +162,15 @@ def key_text(key: object) -> str:
             return _text(text)
         case bool() | int() | float():
             return msgspec.json.encode(text).decode()
-    raise misfit(f"{type(key).__qualname__} cannot be a key in JSON; use text or a number")
+        case _:
+            raise misfit(f"{type(key).__qualname__} cannot be a key in JSON; use text or a number")
 
 
-def tag_of(cls: Any) -> tuple[str, str | int] | None:  # noqa: ANN401 - any class
+def tag_of(cls: Type) -> tuple[str, str | int] | None:
     """Give the key and the value by which a tagged msgspec struct is told from others."""
     if not (isinstance(cls, type) and issubclass(cls, msgspec.Struct)):
         return None
     config = cls.__struct_config__
-    return (
-        None if config.tag is None or config.tag_field is None else (config.tag_field, config.tag)
-    )
+    if config.tag is None or config.tag_field is None:
+        return None
+    return (config.tag_field, config.tag)

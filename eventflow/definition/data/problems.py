@@ -9,6 +9,9 @@ from eventflow.errors import Problem
 Hook: TypeAlias = Callable[[Any, Any], Any]
 """Turns plain data into a value of a type: called with both."""
 
+Data: TypeAlias = Any
+"""A value that came from anywhere, and is told by its class."""
+
 Step: TypeAlias = str | int
 """From a value to a part of it: the name of a field, or an index."""
 

@@ -4,17 +4,26 @@ import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    NotRequired,
+    Required,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 import msgspec
 from attrs import field, frozen
-from typing_extensions import NotRequired, ReadOnly, Required, is_typeddict
+from typing_extensions import ReadOnly, is_typeddict
 
 Type: TypeAlias = Any
 """Whatever may stand in an annotation."""
 
-_MISSING = object()
+_FACTORY: Any = type(attrs.Factory(list))
 
 
 @frozen
@@ -38,9 +47,15 @@ class Field:
     default: Callable[[], Any] | None = field(default=None)
 
 
+def origin_of(tp: Type) -> Type:
+    """Give the class behind a generic alias, or the type itself."""
+    origin: Any = get_origin(tp)
+    return tp if origin is None else origin
+
+
 def is_record(tp: Type) -> bool:
     """Tell whether a type is a class with fields: attrs, dataclass, TypedDict or msgspec struct."""
-    cls = get_origin(tp) or tp
+    cls = origin_of(tp)
     return isinstance(cls, type) and (
         attrs.has(cls)
         or dataclasses.is_dataclass(cls)
@@ -63,7 +78,7 @@ def fields_of(tp: Type) -> tuple[Field, ...]:
     Raises:
         NameError: A name in its annotations is not known.
     """
-    cls: Any = get_origin(tp) or tp
+    cls = origin_of(tp)
     if attrs.has(cls):
         attrs.resolve_types(cls)
         found = [_of_attrs(each) for each in attrs.fields(cls) if each.init]
@@ -81,7 +96,7 @@ def fields_of(tp: Type) -> tuple[Field, ...]:
 def parameters(tp: Type) -> Mapping[Any, Type]:
     """Say what stands for each type variable of a generic class."""
     known: dict[Any, Type] = {}
-    origin: Any = get_origin(tp) or tp
+    origin = origin_of(tp)
     for base in getattr(origin, "__orig_bases__", ()):
         known.update(parameters(base))
     variables = getattr(origin, "__parameters__", ())
@@ -104,9 +119,9 @@ def _hints(cls: Type) -> dict[str, Type]:
 
 
 def _of_attrs(each: "attrs.Attribute[Any]") -> Field:
-    default = each.default
+    default: Any = each.default
     make: Callable[[], Any] | None = None
-    if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+    if isinstance(default, _FACTORY):
         make = None if default.takes_self else default.factory
     elif default is not attrs.NOTHING:
         make = functools.partial(_same, default)
@@ -142,8 +157,8 @@ def _of_struct(each: msgspec.structs.FieldInfo) -> Field:
 
 def _of_typed_dict(cls: Type, name: str, tp: Type) -> Field:
     required = name in cls.__required_keys__
-    while get_origin(tp) in {Required, NotRequired, ReadOnly}:
-        required = get_origin(tp) is Required or (required and get_origin(tp) is not NotRequired)
+    while origin_of(tp) in {Required, NotRequired, ReadOnly}:
+        required = origin_of(tp) is Required or (required and origin_of(tp) is not NotRequired)
         tp = get_args(tp)[0]
     return Field(name, name, name, tp, required=required)
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args
 
 from cattrs import Converter
 from typing_extensions import TypeAliasType
@@ -11,7 +11,7 @@ from eventflow.definition.data.containers import is_array, is_mapping
 from eventflow.definition.data.leaves import ENCODED_TYPES
 from eventflow.definition.data.plain import plain, tag_of
 from eventflow.definition.data.problems import Hook, Misfit, expected, problems_of
-from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
+from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record, origin_of
 from eventflow.errors import InvalidWorkflow
 
 Kinds: TypeAlias = frozenset[str]
@@ -39,13 +39,13 @@ _KINDS_OF_LEAF: dict[Any, Kinds] = {
 
 def is_union(tp: Type) -> bool:
     """Tell whether a type is a union."""
-    return get_origin(tp) in {Union, UnionType}
+    return origin_of(tp) in {Union, UnionType}
 
 
 def bare(tp: Type) -> Type:
     """Take off what says nothing about the data: Annotated, NewType and the names of aliases."""
     while True:
-        if get_origin(tp) is Annotated:
+        if origin_of(tp) is Annotated:
             tp = get_args(tp)[0]
         elif isinstance(tp, NewType):
             tp = tp.__supertype__
@@ -68,7 +68,7 @@ def kinds_of(tp: Type) -> Kinds:
     tp = bare(tp)
     if is_union(tp):
         return frozenset().union(*(kinds_of(each) for each in get_args(tp)))
-    if get_origin(tp) is Literal:
+    if origin_of(tp) is Literal:
         return frozenset(_KIND_OF_CLASS[type(plain(each))] for each in get_args(tp))
     if isinstance(tp, type) and issubclass(tp, Enum):
         return frozenset(_KIND_OF_CLASS[type(plain(each.value))] for each in tp)
@@ -150,7 +150,7 @@ def _mark(member: Type) -> object:
         return "text"
     if is_record(member) and tag_of(member) is None:
         fields = fields_of(member)
-        literals = tuple(each.type for each in fields if get_origin(each.type) is Literal)
+        literals = tuple(each.type for each in fields if origin_of(each.type) is Literal)
         return (frozenset(each.key for each in fields), literals)
     return None
 
@@ -163,7 +163,7 @@ def name_of(tp: Type) -> str:
         return " | ".join(name_of(each) for each in get_args(tp))
     if isinstance(tp, type) and not get_args(tp):
         return tp.__qualname__.rpartition("<locals>.")[2]
-    if get_args(tp) and isinstance(get_origin(tp), type):
+    if get_args(tp) and isinstance(origin_of(tp), type):
         inner = ", ".join("..." if each is ... else name_of(each) for each in get_args(tp))
-        return f"{name_of(get_origin(tp))}[{inner}]"
+        return f"{name_of(origin_of(tp))}[{inner}]"
     return str(tp).replace("typing.", "")
