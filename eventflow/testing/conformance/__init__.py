@@ -21,18 +21,22 @@ class TestMyStore(StoreConformance):
 import pytest
 
 for module in (
+    "agreement",
     "appending",
-    "reading",
     "jobs",
     "listing",
-    "waiting",
+    "reading",
     "sharing",
-    "agreement",
     "support",
+    "waiting",
 ):
     pytest.register_assert_rewrite(f"{__name__}.{module}")
 
-from eventflow.testing.conformance.appending import (  # noqa: E402 - asserts are rewritten on import
+from eventflow.testing.conformance.agreement import (  # noqa: E402 - asserts are rewritten on import
+    AgreementConformance,
+    assert_agree,
+)
+from eventflow.testing.conformance.appending import (  # noqa: E402
     BatchTests,
     ConcurrencyTests,
     IdempotencyKeyTests,
@@ -56,7 +60,17 @@ from eventflow.testing.conformance.reading import (  # noqa: E402
     ReadTests,
     RoundTripTests,
 )
+from eventflow.testing.conformance.script import scripts  # noqa: E402
+from eventflow.testing.conformance.sharing import ManyHandlesTests, ReopeningTests  # noqa: E402
 from eventflow.testing.conformance.waiting import CloseTests, NowTests, WaitTests  # noqa: E402
+
+__all__ = [
+    "AgreementConformance",
+    "SharedStoreConformance",
+    "StoreConformance",
+    "assert_agree",
+    "scripts",
+]
 
 
 @pytest.mark.asyncio
@@ -84,4 +98,13 @@ class StoreConformance(
     """What holds for every store.
 
     A subclass gives the fixture `store`: open and empty, and closed by the fixture afterwards.
+    """
+
+
+@pytest.mark.asyncio
+class SharedStoreConformance(ReopeningTests, ManyHandlesTests):
+    """What holds for every store whose data outlive it, and that many processes may open.
+
+    A subclass gives the fixture `open_store`: an async function without arguments that opens one
+    more handle on the same data, which are empty when a test begins. The tests close each handle.
     """

@@ -1,6 +1,6 @@
 """What the tests of the suite share: short ways to append, to read all, and to look for gaps."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
@@ -15,7 +15,7 @@ PATIENCE = 10.0
 
 
 @asynccontextmanager
-async def opened(open_store: OpenStore) -> AsyncIterator[Store]:
+async def opened(open_store: OpenStore) -> AsyncGenerator[Store]:
     """Open a store for a while."""
     store = await open_store()
     try:

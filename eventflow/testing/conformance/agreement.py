@@ -1,0 +1,247 @@
+"""Two stores that get the same random script give the same answers; one of them is the model."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, assert_never
+
+from attrs import define, evolve, field
+from hypothesis import HealthCheck, given, settings
+
+from eventflow.core.projection import Changes, Projection
+from eventflow.core.stage import StageState
+from eventflow.core.values import JobKind
+from eventflow.store.contract import Operation, Renewal, RunQuery, Store
+from eventflow.store.memory import MemoryStore
+from eventflow.testing.builders import Author, at
+from eventflow.testing.conformance.script import (
+    METADATA,
+    PRIORITIES,
+    RUNS,
+    WORKFLOWS,
+    Append,
+    Clash,
+    Due,
+    ListRuns,
+    Read,
+    Renew,
+    Repeat,
+    Step,
+    Write,
+    scripts,
+)
+from eventflow.testing.conformance.support import OpenStore, assert_gapless, opened, whole_log
+
+Move: TypeAlias = Callable[[], Operation]
+
+
+class AgreementConformance:
+    """A store and the model of all stores cannot be told apart by any script.
+
+    A subclass gives the fixture `open_empty`, which opens a store without data at each call.
+    """
+
+    @settings(
+        suppress_health_check=[
+            HealthCheck.function_scoped_fixture,
+            HealthCheck.differing_executors,
+            HealthCheck.too_slow,
+        ]
+    )
+    @given(script=scripts())
+    def test_agrees_with_the_model(self, open_empty: OpenStore, script: tuple[Step, ...]) -> None:
+        """Every answer is that of the memory store."""
+
+        async def compare() -> None:
+            async with opened(open_empty) as store:
+                await assert_agree(MemoryStore(), store, script)
+
+        asyncio.run(compare())
+
+
+async def assert_agree(model: Store, store: Store, script: Sequence[Step]) -> None:
+    """Play a script on two empty stores, and compare every answer and what is left behind."""
+    play = _Play(model, store)
+    for step in script:
+        await play.step(step)
+    await play.compare_everything()
+
+
+@define
+class _Play:
+    """A script under way.
+
+    Attributes:
+        model: The store that is right.
+        store: The store that is compared with it.
+        authors: Every run as the model has it.
+        given: Every operation so far, whatever became of it.
+        second: The time, which goes on with each step.
+    """
+
+    model: Store
+    store: Store
+    authors: dict[str, Author] = field(factory=dict)
+    given: list[Operation] = field(factory=list)
+    second: int = 0
+
+    async def step(self, step: Step) -> None:
+        self.second += 1
+        match step:
+            case Append():
+                await self._append(step)
+            case Due():
+                await self._due(step)
+            case Renew():
+                await self._renew(step)
+            case ListRuns():
+                await self._list(step.query)
+            case Read():
+                await self._read(step)
+            case _:
+                assert_never(step)
+
+    async def compare_everything(self) -> None:
+        log = await whole_log(self.model)
+        assert_gapless(log)
+        assert await whole_log(self.store) == log
+        await self._list(RunQuery())
+        await self._due(Due(1e9, None, 1_000))
+
+    async def _append(self, step: Append) -> None:
+        batch = _Batch(self).build(step)
+        assert await self.store.append(batch) == await self.model.append(batch)
+        self.given += batch
+        for run_id in {operation.run_id for operation in batch}:
+            history = await self.model.read([run_id])
+            if history:
+                self.authors[run_id] = Author.of(history)
+
+    async def _due(self, step: Due) -> None:
+        now = at(self.second + step.seconds)
+        expected = await self.model.due(now, step.workflows, step.limit)
+        assert await self.store.due(now, step.workflows, step.limit) == expected
+
+    async def _renew(self, step: Renew) -> None:
+        author = self.authors.get(step.run_id)
+        known = author is not None and step.stage in author.run.stages
+        token = author.token(step.stage) if author is not None and known else 1
+        due_at = at(self.second + step.seconds)
+        renewals = [Renewal(step.run_id, step.stage, token + step.off, due_at, step.leased)]
+        assert await self.store.renew(renewals) == await self.model.renew(renewals)
+
+    async def _list(self, query: RunQuery) -> None:
+        assert await _pages(self.store, query) == await _pages(self.model, query)
+
+    async def _read(self, step: Read) -> None:
+        expected = await self.model.read(step.run_ids, step.after)
+        found = await self.store.read(step.run_ids, step.after)
+        for run_id in RUNS:
+            of_run = [event for event in found if event.run_id == run_id]
+            assert of_run == [event for event in expected if event.run_id == run_id]
+        assert len(found) == len(expected)
+        log = await self.model.read_all(step.after, step.limit)
+        assert await self.store.read_all(step.after, step.limit) == log
+
+
+class _Batch:
+    """A batch whose operations make sense for whatever becomes of those before them.
+
+    Behind an operation that may be refused, nothing is written that builds on it.
+    """
+
+    def __init__(self, play: _Play) -> None:
+        self._play = play
+        self._authors = {run_id: author.copy() for run_id, author in play.authors.items()}
+        self._uncertain: set[str] = set()
+
+    def build(self, step: Append) -> list[Operation]:
+        batch: list[Operation] = []
+        for part in step.parts:
+            match part:
+                case Write():
+                    batch += self._write(part)
+                case Clash():
+                    batch += self._clash(part)
+                case Repeat():
+                    batch += self._repeat(part)
+                case _:
+                    assert_never(part)
+        return batch
+
+    def _write(self, part: Write) -> list[Operation]:
+        if part.run_id in self._uncertain:
+            return []
+        author = self._authors.setdefault(part.run_id, Author(part.run_id))
+        moves = _moves(author, self._play.second, part.choice)
+        operation = moves[part.choice % len(moves)]()
+        if part.key is not None:
+            self._uncertain.add(part.run_id)
+        return [evolve(operation, idempotency_key=part.key)]
+
+    def _clash(self, part: Clash) -> list[Operation]:
+        author = self._play.authors.get(part.run_id)
+        if author is None:
+            return []
+        self._uncertain.add(part.run_id)
+        operation = author.copy().note("clash")
+        expected = max(0, self._authors[part.run_id].version + part.off)
+        (event,) = operation.events
+        row = evolve(operation.changes.run, version=expected + 1)
+        return [
+            evolve(
+                operation,
+                expected=expected,
+                events=(evolve(event, version=expected + 1),),
+                changes=Changes(row),
+            )
+        ]
+
+    def _repeat(self, part: Repeat) -> list[Operation]:
+        if part.back > len(self._play.given):
+            return []
+        operation = self._play.given[-part.back]
+        self._uncertain.add(operation.run_id)
+        return [operation]
+
+
+def _moves(author: Author, second: int, choice: int) -> list[Move]:
+    """List what can happen to a run now."""
+    now = at(second)
+    if author.state is None:
+        workflow_id, groups = WORKFLOWS[choice % len(WORKFLOWS)]
+        return [
+            lambda: author.create(
+                workflow_id,
+                groups,
+                now=now,
+                priority=PRIORITIES[choice % len(PRIORITIES)],
+                metadata=METADATA[choice % len(METADATA)],
+            )
+        ]
+    if author.run.status.ended:
+        first = author.run.plan.groups[0][0].id
+        return [lambda: author.rewind(first, now=now), lambda: author.note(now=now)]
+    alive = [stage for stage in author.run.stages.values() if stage.alive]
+    moves = [move for stage in alive for move in _stage_moves(author, stage, second)]
+    return [*moves, lambda: author.note(now=now), lambda: author.cancel(now=now)]
+
+
+def _stage_moves(author: Author, stage: StageState, second: int) -> list[Move]:
+    name, now = stage.id, at(second)
+    due = max(now, stage.due_at or now)
+    moves: list[Move] = [lambda: author.claim(name, now=due)]
+    if stage.claim is not None:
+        moves += [lambda: author.complete(name, now=now), lambda: author.fail(name, now=now)]
+        if stage.claim.kind is JobKind.EXECUTE:
+            moves.append(lambda: author.suspend(name, now=now))
+    return moves
+
+
+async def _pages(store: Store, query: RunQuery) -> list[tuple[Projection, ...]]:
+    """Follow the cursors, which are the store's own, to the last page."""
+    page = await store.runs(query)
+    pages = [page.items]
+    while page.next is not None:
+        page = await store.runs(evolve(query, after=page.next))
+        pages.append(page.items)
+    return pages
