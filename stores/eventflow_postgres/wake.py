@@ -1,6 +1,7 @@
 """Wakes those who wait for an append: it may wake too early, and is never needed to be right."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 
 import structlog
@@ -23,20 +24,23 @@ class Waiters:
 
     def __init__(self) -> None:
         self.latest = 0
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], int] = {}
         self._someone = asyncio.Event()
 
     def advance(self, position: int) -> bool:
-        """Wake everybody if this position is news; tell whether it was."""
+        """Wake who waits for this position if it is news; tell whether it was."""
         if position <= self.latest:
             return False
         self.latest = position
-        self.wake()
+        self._wake(future for future, after in self._waiting.items() if position > after)
         return True
 
     def wake(self) -> None:
         """Wake everybody."""
-        for future in self._waiting:
+        self._wake(self._waiting)
+
+    def _wake(self, futures: Iterable[asyncio.Future[None]]) -> None:
+        for future in futures:
             if not future.done():
                 future.set_result(None)
 
@@ -45,13 +49,13 @@ class Waiters:
         if self.latest > after:
             return self.latest
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.add(future)
+        self._waiting[future] = after
         self._someone.set()
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(future, timeout)
         finally:
-            self._waiting.discard(future)
+            del self._waiting[future]
             if not self._waiting:
                 self._someone.clear()
         return self.latest
