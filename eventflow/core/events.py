@@ -5,6 +5,7 @@ the store keeps around it. `EVENT_TYPES` gives each class its name on the wire, 
 changes, whatever becomes of the class.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -322,18 +323,22 @@ class Fact(Protocol):
     """An event with its place in the history of its run."""
 
     @property
+    @abstractmethod
     def run_id(self) -> str:
         """The run that it belongs to."""
 
     @property
+    @abstractmethod
     def version(self) -> int:
         """Its number within the run, from 1."""
 
     @property
+    @abstractmethod
     def recorded_at(self) -> datetime:
         """When it was recorded, in the store's time."""
 
     @property
+    @abstractmethod
     def event(self) -> Event:
         """What happened."""
 
