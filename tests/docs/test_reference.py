@@ -7,13 +7,16 @@ import attrs
 import pytest
 
 import eventflow
-from eventflow import errors
+from eventflow import Run, Runtime, StageContext, Workflow, errors
 from eventflow.core.events import EVENT_TYPES
 from eventflow.runtime.runtime import RuntimeNotOpen
 from eventflow.runtime.settings import InvalidSettings, Settings
 from tests.architecture.sources import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
+OTHERWISE_NAMED = {"id", "name", "description", "groups", "input_schema", "output_schema"} | {
+    "from_settings"
+}
 ROW = re.compile(r"^\| `(?P<name>[^`]+)`", re.MULTILINE)
 
 
@@ -70,4 +73,22 @@ def test_the_page_of_settings_has_every_setting() -> None:
 
 def test_the_page_of_public_names_has_every_name() -> None:
     """The reference lists what `eventflow` exports, and nothing else."""
-    assert set(rows(page("public-names.md"))) == set(eventflow.__all__)
+    named = {name for name in rows(page("public-names.md")) if not name.startswith("ctx.")}
+    assert named == set(eventflow.__all__)
+
+
+def test_the_page_of_public_names_has_the_whole_context() -> None:
+    """The reference names everything that a stage may ask its context for."""
+    named = re.findall(r"`ctx\.(\w+)", page("public-names.md"))
+    offered = [name for name in vars(StageContext) if not name.startswith("_")]
+    assert sorted(named) == sorted(offered)
+
+
+@pytest.mark.parametrize("kind", [Runtime, Run, Workflow])
+def test_the_page_of_public_names_has_every_method(kind: type) -> None:
+    """The reference names each public method and property of the classes that callers hold."""
+    row = re.search(rf"^\| `{kind.__name__}` .*$", page("public-names.md"), re.MULTILINE)
+    assert row is not None
+    named = re.findall(r"`(\w+)(?:\([^`]*\))?`", row.group())[1:]
+    offered = {name for name in vars(kind) if not name.startswith("_")}
+    assert offered - OTHERWISE_NAMED <= set(named) <= offered | {"build"}
