@@ -1,7 +1,7 @@
 """Says what an error of SQLite means and what to do about it; it hides none."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from eventflow.errors import StoreUnavailable
@@ -22,7 +22,7 @@ _ADVICE = {
 
 
 @contextmanager
-def explained(path: str) -> Iterator[None]:
+def explained(path: str) -> Generator[None]:
     """Turn errors that come from the file or its surroundings into `StoreUnavailable`.
 
     A mistake in a statement or an argument is not one of them, and passes unchanged.

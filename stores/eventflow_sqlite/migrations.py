@@ -51,7 +51,9 @@ def migrate(connection: sqlite3.Connection, address: Address) -> None:
         )
     steps = migrations()
     current = steps[-1].version
-    if _version(connection, address, current) < current:
+    with transaction(connection, "BEGIN"):
+        found = _version(connection, address, current)
+    if found < current:
         with transaction(connection, "BEGIN EXCLUSIVE"):
             found = _version(connection, address, current)
             for step in steps[found:]:
