@@ -35,15 +35,15 @@ ONE = plan("a")
 OTHER = ErrorInfo("builtins.OSError", "other")
 
 
-def executing(**policy: object) -> Given:
+def executing(retry: Retry | None = None) -> Given:
     """Begin with a run of one stage that is being executed under token 4."""
-    return given(create(plan("a", retry=Retry(**policy))), claim("a"))  # type: ignore[arg-type]
+    return given(create(plan("a", retry=retry)), claim("a"))
 
 
-def checking(**policy: object) -> Given:
+def checking(retry: Retry | None = None) -> Given:
     """Begin with a suspended stage that is being checked under token 6, 30 s after it began."""
     steps = suspend("a", max_wait=100.0), wait(30), claim("a")
-    return given(*steps, world=executing(**policy).world)
+    return given(*steps, world=executing(retry).world)
 
 
 def test_a_completed_group_schedules_the_next() -> None:
@@ -120,36 +120,38 @@ def test_three_attempts_two_and_four_seconds_apart() -> None:
 
 def test_the_number_that_jittered_is_in_the_event() -> None:
     """The event holds the random number together with the delay that it made."""
-    executing(initial=10, jitter=0.5).when(fail("a", random=1.0)).then(
+    executing(Retry(initial=10, jitter=0.5)).when(fail("a", random=1.0)).then(
         like(e.StageAttemptFailed, random=1.0, delay=15.0, retry_at=at(15))
     )
 
 
 def test_an_error_that_is_not_covered_is_final() -> None:
     """An error outside `retry_on` fails the stage at the first attempt."""
-    executing(retry_on=(OSError,)).when(fail("a", names=error_names(ValueError))).then(
+    executing(Retry(retry_on=(OSError,))).when(fail("a", names=error_names(ValueError))).then(
         like(e.StageFailed, attempt=1), like(e.RunFailed)
     )
 
 
 def test_a_subclass_of_a_covered_error_is_tried_again() -> None:
     """An error is matched by the names of all its bases."""
-    executing(retry_on=(OSError,)).when(fail("a", names=error_names(ConnectionResetError))).then(
-        like(e.StageAttemptFailed)
-    )
+    executing(Retry(retry_on=(OSError,))).when(
+        fail("a", names=error_names(ConnectionResetError))
+    ).then(like(e.StageAttemptFailed))
 
 
 def test_giving_up_beats_trying_again() -> None:
     """An error of `give_up_on` is final, also when `retry_on` covers it."""
-    executing(retry_on=(OSError,), give_up_on=(PermissionError,)).when(
+    executing(Retry(retry_on=(OSError,), give_up_on=(PermissionError,))).when(
         fail("a", names=error_names(PermissionError))
     ).then(like(e.StageFailed), like(e.RunFailed))
 
 
 def test_a_failure_that_asks_for_a_retry_gets_one() -> None:
     """Without names, the policy's lists do not matter; its budget does."""
-    executing(retry_on=(OSError,)).when(fail("a", names=None)).then(like(e.StageAttemptFailed))
-    executing(max_attempts=1).when(fail("a", names=None)).then(
+    executing(Retry(retry_on=(OSError,))).when(fail("a", names=None)).then(
+        like(e.StageAttemptFailed)
+    )
+    executing(Retry(max_attempts=1)).when(fail("a", names=None)).then(
         like(e.StageFailed), like(e.RunFailed)
     )
 
@@ -303,7 +305,7 @@ def test_a_check_that_cannot_tell_is_made_again() -> None:
 
 def test_checks_that_cannot_tell_spend_the_budget() -> None:
     """The last check that the policy allows fails the stage with its error."""
-    checking(max_attempts=1).when(fail_check("a")).then(
+    checking(Retry(max_attempts=1)).when(fail_check("a")).then(
         e.StageFailed("a", 0, 1, 6, BROKEN), e.RunFailed(BROKEN, "a")
     )
 
@@ -319,14 +321,14 @@ def test_each_suspension_has_a_budget_of_its_own() -> None:
         suspend("a"),
         wait(30),
         claim("a"),
-        world=checking(max_attempts=2).world,
+        world=checking(Retry(max_attempts=2)).world,
     )
     again.when(fail_check("a")).then(like(e.StageAttemptFailed, delay=2.0))
 
 
 def test_no_check_is_put_off_beyond_the_deadline() -> None:
     """A check that backs off past the deadline is made at the deadline."""
-    checking(initial=500).when(fail_check("a")).then(
+    checking(Retry(initial=500)).when(fail_check("a")).then(
         like(e.StageAttemptFailed, retry_at=at(100), delay=500.0)
     )
 

@@ -9,6 +9,7 @@ from tests.core.spec import (
     BROKEN,
     RUN,
     START,
+    Step,
     at,
     cancel,
     claim,
@@ -171,10 +172,10 @@ def test_folding_leaves_the_earlier_state_alone() -> None:
     ids=["no stage", "its only stage", "one of two stages", "both stages"],
 )
 def test_a_group_is_complete_with_all_of_its_stages(
-    groups: tuple[str, ...], steps: tuple[object, ...], expected: list[bool]
+    groups: tuple[str, ...], steps: tuple[Step, ...], expected: list[bool]
 ) -> None:
     """A group has completed once each of its stages has, and not before it was scheduled."""
-    run = given(create(plan(*groups)), *steps).world.run  # type: ignore[arg-type]
+    run = given(create(plan(*groups)), *steps).world.run
     assert [run.completed(number) for number in range(1, len(groups) + 1)] == expected
 
 
