@@ -117,7 +117,7 @@ class Journal:
             if stream.stale or stream.version < seen:
                 await self._load(stream)
             if repeated and (done := await self._appended_before(stream, op_id)):
-                return Outcome(self._known(stream), done)
+                return self._appended(self._known(stream), done)
             while True:
                 work = decide(self._known(stream))
                 if not work.events:
@@ -182,6 +182,11 @@ class Journal:
             raise unknown_run(stream.run_id)
         return stream.state
 
+    def _appended(self, state: RunState, events: tuple[Event, ...]) -> Outcome:
+        for observe in self.observers:
+            observe(state, events)
+        return Outcome(state, events)
+
     async def _appended_before(self, stream: Stream, op_id: str) -> tuple[Event, ...]:
         history = await self.history(stream.run_id)
         return tuple(envelope.event for envelope in history if envelope.op_id == op_id)
@@ -196,9 +201,7 @@ class Journal:
         match verdict:
             case Appended():
                 stream.advance(work.run, operation.events[-1].hash)
-                for observe in self.observers:
-                    observe(work.run, work.events)
-                return Outcome(work.run, tuple(work.events))
+                return self._appended(work.run, tuple(work.events))
             case DuplicateKey(owner):
                 return Outcome(work.run, (), owner)
             case Conflict():

@@ -1,5 +1,10 @@
 """How a task waits for a store that is away: longer each time, and logged once."""
 
+from collections.abc import Callable
+
+from eventflow.core.draft import Draft
+from eventflow.core.state import RunState
+from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import StoreUnavailable
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.logs import logger
@@ -33,3 +38,32 @@ class Outage:
         if self._delay:
             logger().info("store.available", task=self._task)
             self._delay = 0.0
+
+
+async def execute_until_known(
+    journal: Journal,
+    run_id: str,
+    decide: Callable[[RunState], Draft],
+    *,
+    actor: str,
+    outage: Outage,
+    seen: int = 0,
+) -> Outcome:
+    """Execute a decision, again and again while the store is away, until its outcome is known.
+
+    An append whose answer was lost is found again by its operation id, so that a worker never
+    forgets a claim that it has, nor reports a result twice.
+    """
+    op_id = journal.new_op_id()
+    repeated = False
+    while True:
+        try:
+            outcome = await journal.execute(
+                run_id, decide, actor=actor, op_id=op_id, repeated=repeated, seen=seen
+            )
+        except StoreUnavailable as error:
+            repeated = True
+            await outage.wait(error)
+        else:
+            outage.over()
+            return outcome

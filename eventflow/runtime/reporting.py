@@ -15,7 +15,7 @@ from eventflow.core.values import ErrorInfo
 from eventflow.definition.workflow import Workflow
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import InvalidOutput, StoreUnavailable
-from eventflow.runtime.backoff import Outage
+from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Postpone, Report, error_info
 from eventflow.runtime.job import Job
@@ -69,34 +69,29 @@ class Reporter:
 
         Gives None when nothing was appended: the job was postponed, or the claim is gone.
         """
-        op_id = self.journal.new_op_id()
         outage = Outage(f"report of {job.run.run_id} {job.state.id}", self.clock)
-        repeated = False
-        while True:
-            try:
-                if isinstance(result, Postpone):
-                    await self._postpone(job, result)
-                    return None
-                return await self._append(job, result, op_id, repeated=repeated)
-            except StoreUnavailable as error:
-                repeated = True
-                await outage.wait(error)
+        if isinstance(result, Postpone):
+            await self._postpone(job, result, outage)
+            return None
 
-    async def _postpone(self, job: Job, result: Postpone) -> None:
-        renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
-        await self.journal.store.renew([renewal])
-
-    async def _append(
-        self, job: Job, result: c.StageResult, op_id: str, *, repeated: bool
-    ) -> Outcome:
         def decide(state: RunState) -> Draft:
             work = _with_checked_output(state, result, job.workflow)
             self._claim_what_follows(work)
             return work
 
-        return await self.journal.execute(
-            job.run.run_id, decide, actor=self.claimer.worker, op_id=op_id, repeated=repeated
+        return await execute_until_known(
+            self.journal, job.run.run_id, decide, actor=self.claimer.worker, outage=outage
         )
+
+    async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
+        renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
+        while True:
+            try:
+                await self.journal.store.renew([renewal])
+            except StoreUnavailable as error:
+                await outage.wait(error)
+            else:
+                return
 
     def _claim_what_follows(self, work: Draft) -> None:
         """Claim the stages that this result has scheduled, as far as there is room."""

@@ -14,8 +14,8 @@ from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import EventflowError, RunNotFound, StoreUnavailable
-from eventflow.runtime.backoff import Outage
+from eventflow.errors import EventflowError, StoreUnavailable
+from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
 from eventflow.runtime.execution import Execution, JobLost
@@ -134,14 +134,14 @@ class Worker:
         """Claim one job; a run that cannot be read is reported once and left alone."""
         command = self._claimer.command(due.stage, self._clock, due.token, due.leased)
         try:
-            return await self._journal.execute(
+            return await execute_until_known(
+                self._journal,
                 due.run_id,
                 lambda state: draft(state, command),
                 actor=self.id,
+                outage=Outage("claim", self._clock),
                 seen=due.version,
             )
-        except (StoreUnavailable, RunNotFound):
-            return None
         except EventflowError as error:
             self._set_aside(due.run_id, due.version, error)
             return None

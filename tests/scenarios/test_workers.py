@@ -1,0 +1,156 @@
+"""Workers: they stop gracefully, wait for a store that is away, and survive broken runs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+import eventflow as ef
+from eventflow.store.contract import Operation, Store, Verdict
+from eventflow.testing.clock import ManualClock
+from tests.scenarios.conftest import Open
+from tests.scenarios.steps import ARITHMETIC, double, types
+
+
+async def test_stopping_lets_the_current_jobs_end(open_runtime: Open, clock: ManualClock) -> None:
+    """Nothing new is claimed, and what is under way completes."""
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[int]) -> int:
+        await clock.sleep(10)
+        return 1
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(slow).pipe(double).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.advance(1)
+    await clock.run_until(runtime.stop())
+    assert (await types(run))[-2:] == ["stage.completed", "stage.scheduled"]
+    await runtime.start()
+    assert await clock.run_until(run.result()) == 2
+
+
+async def test_what_cannot_end_in_time_is_given_back(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """A graceful give-back uses up no attempt, and another worker takes over at once."""
+    attempts = []
+
+    @ef.stage
+    async def endless(ctx: ef.StageContext[int]) -> int:
+        attempts.append(ctx.attempt)
+        if len(attempts) == 1:
+            await clock.sleep(10_000)
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(endless).build()
+    first, second = await open_runtime(workflow), await open_runtime(workflow)
+    await first.start()
+    run = await first.create_run("w", 0)
+    await clock.advance(1)
+    await clock.run_until(first.stop(grace=5))
+    released = next(e.event for e in await run.history() if e.type == "lease.expired")
+    assert released.reason == "released"
+    await second.start()
+    assert await clock.run_until(run.result()) == 1
+    assert attempts == [1, 1]
+
+
+async def test_starting_twice_is_one_start(open_runtime: Open, clock: ManualClock) -> None:
+    """The second `start` changes nothing."""
+    runtime = await open_runtime(ARITHMETIC, worker_id="only")
+    await runtime.start()
+    await runtime.start()
+    run = await runtime.create_run("arithmetic", 5)
+    await clock.run_until(run.result())
+    assert (await types(run)).count("job.claimed") == 4
+    await runtime.stop()
+    await runtime.stop()
+
+
+async def test_a_runtime_that_is_not_open_says_so() -> None:
+    """The error tells how to open it."""
+    runtime = ef.Runtime("memory://", [ARITHMETIC])
+    with pytest.raises(ef.EventflowError, match="async with"):
+        await runtime.create_run("arithmetic", 1)
+
+
+class Flaky:
+    """A store that is away, or loses its answers, when it is told to."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = False
+        self.lose_answers = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
+        method = getattr(self._store, name)
+        if not self.away or name == "now":
+            return method
+
+        async def fail(*_: object, **__: object) -> None:
+            raise ef.StoreUnavailable("the store is away")
+
+        return fail
+
+    async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
+        """Append, and perhaps lose the answer."""
+        if self.away:
+            raise ef.StoreUnavailable("the store is away")
+        verdicts = await self._store.append(operations)
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise ef.StoreUnavailable("the answer was lost")
+        return verdicts
+
+
+async def test_a_store_that_is_away_is_waited_for(store: Store, clock: ManualClock) -> None:
+    """It is never mistaken for an empty queue, and work goes on when it is back."""
+    flaky = Flaky(store)
+    async with ef.Runtime(clock.watch(flaky), [ARITHMETIC], clock=clock) as runtime:
+        await runtime.start()
+        run = await runtime.create_run("arithmetic", 5)
+        flaky.away = True
+        await clock.advance(100)
+        with pytest.raises(ef.StoreUnavailable):
+            await runtime.create_run("arithmetic", 6)
+        flaky.away = False
+        assert await clock.run_until(run.result()) == "Final: 60"
+
+
+@pytest.mark.parametrize("lost", [1, 2, 5])
+async def test_a_lost_answer_is_found_again(store: Store, clock: ManualClock, lost: int) -> None:
+    """Scenario 16: after a crash between commit and answer, nothing is recorded twice."""
+    flaky = Flaky(store)
+    async with ef.Runtime(clock.watch(flaky), [ARITHMETIC], clock=clock) as runtime:
+        run = await runtime.create_run("arithmetic", 5)
+        flaky.lose_answers = lost
+        await runtime.start()
+        assert await clock.run_until(run.result()) == "Final: 60"
+        kinds = await types(run)
+        assert kinds.count("stage.completed") == 4
+        assert "result.discarded" not in kinds
+        await run.verify()
+        await clock.run_until(runtime.stop())
+
+
+async def test_a_broken_run_stops_nobody(open_runtime: Open, clock: ManualClock) -> None:
+    """A run whose stored input no longer parses fails; the others go on."""
+    old = ef.define_workflow("w", input=int).pipe(ef.stage(id="strict")(_as_text)).build()
+    new = ef.define_workflow("w", input=str).pipe(ef.stage(id="strict")(_shout)).build()
+    creator = await open_runtime(old)
+    broken = await creator.create_run("w", 1)
+    worker = await open_runtime(new, ARITHMETIC)
+    await worker.start()
+    sound = await worker.create_run("arithmetic", 5)
+    assert await clock.run_until(sound.result()) == "Final: 60"
+    with pytest.raises(ef.RunFailed, match="InvalidInput"):
+        await clock.run_until(broken.result())
+
+
+async def _as_text(ctx: ef.StageContext[int]) -> str:
+    return str(ctx.input)
+
+
+async def _shout(ctx: ef.StageContext[str]) -> str:
+    return ctx.input.upper()
