@@ -53,22 +53,15 @@ async def show_timeline(job: HeldJob) -> None:
 
 def _what(fact: Envelope) -> str:
     """Say in a few words what an event is about."""
-    worker = getattr(fact.event, "worker", fact.actor)
-    told = [
-        _stage(fact),
-        *(_named(fact.event, name) for name in ("attempt", "token", "message", "reason")),
-        f"held by {worker}" if worker != fact.actor else None,
-    ]
-    return ", ".join(part for part in told if part is not None)
+    told = {name: getattr(fact.event, name, None) for name in ("attempt", "token", "message")}
+    parts = [_stage(fact), *(f"{name} {value}" for name, value in told.items() if value)]
+    if fact.type == "lease.expired":
+        parts.append(f"held by {getattr(fact.event, 'worker', None)}")
+    return ", ".join(part for part in parts if part is not None)
 
 
 def _stage(fact: Envelope) -> str | None:
     return getattr(fact.event, "stage", None)
-
-
-def _named(event: object, name: str) -> str | None:
-    value = getattr(event, name, None)
-    return None if value is None else f"{name} {value}"
 
 
 async def show_the_past(job: HeldJob) -> None:

@@ -46,7 +46,7 @@ async def create_runs(demo: Demo, limit: int | None) -> None:
 
 
 async def watch_and_kill(demo: Demo, workers: Sequence[WorkerProcess]) -> list[HeldJob]:
-    """Watch until all runs have completed, and kill a worker when a quarter of them has.
+    """Watch until all runs have completed, and kill a worker when about a quarter of them has.
 
     Raises:
         DoesNotHold: A run failed or did not end, or a worker ended by itself.
@@ -59,7 +59,7 @@ async def watch_and_kill(demo: Demo, workers: Sequence[WorkerProcess]) -> list[H
         progress.show(completed, total)
         if completed == total:
             break
-        if not killed and completed >= total // 4:
+        if not killed and completed >= total // 4 - 2:
             killed = await kill_busiest(demo, workers)
             progress.interrupt(_obituary(killed))
         if any(worker.died for worker in workers if worker.name not in _names(killed)):
@@ -140,8 +140,12 @@ def _obituary(killed: Sequence[HeldJob]) -> str:
     if not killed:
         return ""
     jobs = ", ".join(f"{job.stage} of {job.document}" for job in killed)
-    text = f"{killed[0].worker} was killed (SIGKILL) with {len(killed)} jobs in hand: {jobs}."
+    text = f"{killed[0].worker} was killed (SIGKILL) with {_counted(killed)} in hand: {jobs}."
     return textwrap.indent(textwrap.fill(text, WIDTH - 4), "  ! ")
+
+
+def _counted(jobs: Sequence[HeldJob]) -> str:
+    return "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
 
 
 def _names(killed: Sequence[HeldJob]) -> set[str]:
