@@ -1,0 +1,178 @@
+"""What must hold for each event of a run behind those before it; the checker reads the log to it.
+
+It never stops at what is wrong: it notes the finding, and goes on as far as the run can be folded.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from attrs import frozen
+
+from eventflow.core import events as e
+from eventflow.core.stage import StageState
+from eventflow.core.state import RunState, evolve
+from eventflow.core.values import JobKind
+from eventflow.errors import HistoryAltered
+from eventflow.store.chain import GENESIS, event_hash
+from eventflow.store.contract import StoredEvent
+from eventflow.store.envelope import Envelope, open_envelope
+
+EARLIEST = datetime.min.replace(tzinfo=UTC)
+
+Result: TypeAlias = (
+    e.StageCompleted | e.StageAttemptFailed | e.StageFailed | e.StageSuspended | e.LeaseExpired
+)
+"""What ends a claim, and carries its token."""
+
+AFTER_THE_END = (e.RunRewound, e.Note, e.UnknownEvent)
+"""What may follow the end of a run."""
+
+
+@frozen
+class Finding:
+    """Something in a log that must never be.
+
+    Attributes:
+        run_id: The run.
+        version: The event of the run; 0 if it is none, but the run as a whole.
+        what: What is wrong.
+    """
+
+    run_id: str
+    version: int
+    what: str
+
+    def __str__(self) -> str:
+        place = f"run {self.run_id}" + (f", version {self.version}" if self.version else "")
+        return f"{place}: {self.what}"
+
+
+class Trail:
+    """One run as its events pass by, one after the other.
+
+    Attributes:
+        run_id: The run.
+        version: The version of the last event.
+        head: The hash of the last event, as it is stored.
+        state: The fold of all events so far; None if they cannot be folded.
+    """
+
+    __slots__ = ("_completed", "_expired", "_time", "head", "run_id", "state", "version")
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.version = 0
+        self.head = GENESIS
+        self.state: RunState | None = None
+        self._time = EARLIEST
+        self._completed: set[tuple[str, int]] = set()
+        self._expired: e.LeaseExpired | None = None
+
+    def follow(self, stored: StoredEvent) -> Iterator[Finding]:
+        """Go on with the next event, and yield what is wrong with it."""
+        for what in self._follow(stored):
+            yield Finding(self.run_id, stored.version, what)
+
+    def _follow(self, stored: StoredEvent) -> Iterator[str]:
+        yield from self._place(stored)
+        self.version, self.head = stored.version, stored.hash
+        self._time = max(self._time, stored.recorded_at)
+        if self.state is None and stored.version > 1:
+            return
+        try:
+            envelope = open_envelope(stored)
+        except HistoryAltered as error:
+            self.state = None
+            yield f"it cannot be read: {error}"
+            return
+        if self.state is not None:
+            yield from self._laws(self.state, envelope)
+        yield from self._fold(envelope)
+
+    def _place(self, stored: StoredEvent) -> Iterator[str]:
+        """Check number, time and hash, for which nothing needs to be read."""
+        if stored.version != self.version + 1:
+            yield f"version {self.version} stands before it"
+        if stored.recorded_at < self._time:
+            yield f"it was recorded at {stored.recorded_at}, after an event of {self._time}"
+        expected = event_hash(
+            self.head,
+            run_id=stored.run_id,
+            version=stored.version,
+            type=stored.type,
+            schema=stored.schema,
+            data=stored.data,
+            recorded_at=stored.recorded_at,
+            actor=stored.actor,
+            op_id=stored.op_id,
+        )
+        if stored.hash != expected:
+            yield "its hash is not that of this event behind the one before it"
+
+    def _fold(self, envelope: Envelope) -> Iterator[str]:
+        try:
+            self.state = evolve(self.state, envelope)
+        except (ValueError, KeyError) as error:
+            self.state = None
+            yield f"it cannot be folded: {error}"
+
+    def _laws(self, run: RunState, envelope: Envelope) -> Iterator[str]:
+        """Check an event against the state of the run before it."""
+        event = envelope.event
+        if run.ending is not None and not isinstance(event, AFTER_THE_END):
+            yield f"{envelope.type} of a run that was {run.status} at version {run.ending.version}"
+        if isinstance(event, e.StageCompleted):
+            yield from self._once(event)
+        if isinstance(event, Result):
+            yield from self._fencing(run.stages.get(event.stage), event)
+        if isinstance(event, e.JobClaimed):
+            yield from _budget(run, event)
+        if isinstance(event, e.LeaseExpired):
+            yield from _patience(run.stages.get(event.stage), event, envelope.recorded_at)
+        if isinstance(event, Result | e.JobClaimed | e.StageScheduled | e.StageResumed):
+            yield from _generation(run, event.generation)
+        self._expired = event if isinstance(event, e.LeaseExpired) else None
+
+    def _once(self, event: e.StageCompleted) -> Iterator[str]:
+        key = event.stage, event.generation
+        if key in self._completed:
+            yield f'stage "{event.stage}" completed before in generation {event.generation}'
+        self._completed.add(key)
+
+    def _fencing(self, stage: StageState | None, event: Result) -> Iterator[str]:
+        """Check that a result comes from the claim that held, or had expired one event before."""
+        claimed = stage.claim.token if stage is not None and stage.claim is not None else 0
+        expired = self._expired
+        if isinstance(event, e.StageFailed) and expired is not None and not claimed:
+            claimed = expired.token if expired.stage == event.stage else 0
+        if event.token != claimed:
+            yield f'token {event.token} for stage "{event.stage}", whose claim was {claimed}'
+
+
+def _budget(run: RunState, event: e.JobClaimed) -> Iterator[str]:
+    """Check that a job is claimed no more often than the retry policy of its stage allows."""
+    found, stage = run.plan.find(event.stage), run.stages.get(event.stage)
+    if found is None or stage is None:
+        return
+    most = found[1].retry.max_attempts
+    if event.attempt > most:
+        yield f'attempt {event.attempt} of stage "{event.stage}", which has {most}'
+    if event.kind is JobKind.EXECUTE and event.attempt != stage.attempt:
+        yield f'attempt {event.attempt} of stage "{event.stage}", which is at {stage.attempt}'
+    if stage.suspension is not None and stage.suspension.failures >= most:
+        yield f'a check of stage "{event.stage}" after {stage.suspension.failures} failed ones'
+
+
+def _patience(
+    stage: StageState | None, event: e.LeaseExpired, recorded_at: datetime
+) -> Iterator[str]:
+    """Check that nothing was taken from a worker before the time that it had claimed for."""
+    claim = stage.claim if stage is not None else None
+    if claim is not None and event.reason == e.LEASE_TIMEOUT and recorded_at < claim.lease_until:
+        yield f"the lease of {claim.worker} held until {claim.lease_until}"
+
+
+def _generation(run: RunState, generation: int) -> Iterator[str]:
+    if generation != run.generation:
+        yield f"generation {generation} of a run in generation {run.generation}"
