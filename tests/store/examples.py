@@ -1,0 +1,73 @@
+"""One event of each type, every field filled: what the golden files hold."""
+
+from datetime import UTC, datetime
+
+from eventflow.core import events as e
+from eventflow.core.plan import Plan, StagePlan
+from eventflow.core.retry import Retry
+from eventflow.core.values import ErrorInfo, JobKind
+
+MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+ERROR = ErrorInfo("builtins.ValueError", "brok\u00e9n", "Traceback ...")
+PLAN = Plan(
+    workflow_id="analysis",
+    name="Analysis",
+    groups=(
+        (StagePlan("extract", "Extract"),),
+        (
+            StagePlan("count", "Count", Retry(max_attempts=5, retry_on=("builtins.OSError",)), 30),
+            StagePlan("rank", "Rank", Retry(give_up_on=("builtins.KeyError",)), 0.5),
+        ),
+    ),
+    fingerprint="0123456789abcdef",
+)
+
+EXAMPLES: dict[str, e.Transition | e.Note] = {
+    "run.created": e.RunCreated(
+        workflow_id="analysis",
+        plan=PLAN,
+        input={"text": "to be", "numbers": [1, 2.5, -0.0, 2**70, None, True]},
+        config={"count": {"minimum": 3}, "rank": {}},
+        priority=8,
+        metadata={"request": "req-456", "tags": ["a", "b"]},
+        idempotency_key="req-456",
+        request_hash="ab" * 32,
+        forked_from=e.ForkedFrom("run-0", 7, "cd" * 32),
+        carried={"extract": ["to", "be"]},
+    ),
+    "run.started": e.RunStarted(),
+    "stage.scheduled": e.StageScheduled("extract", 1, 0, 1, MOMENT),
+    "job.claimed": e.JobClaimed("extract", 0, 1, "worker-1", 60.0, JobKind.CHECK),
+    "stage.completed": e.StageCompleted(
+        "extract", 0, 1, 4, ["to", "be"], {"words": 2}, {"report": {"size": 10}}
+    ),
+    "stage.attempt_failed": e.StageAttemptFailed(
+        "count", 0, 1, 5, ERROR, MOMENT, 2.0, 0.25, JobKind.CHECK
+    ),
+    "stage.failed": e.StageFailed("count", 0, 3, 9, ERROR),
+    "stage.suspended": e.StageSuspended(
+        "rank", 0, 1, 6, {"batch": "b-1"}, MOMENT, MOMENT, "approval"
+    ),
+    "stage.resumed": e.StageResumed("rank", 0, 1, "signal", 8),
+    "lease.expired": e.LeaseExpired("rank", 0, 1, 6, "worker-1", e.LEASE_RELEASED, JobKind.CHECK),
+    "signal.received": e.SignalReceived("approval", {"by": "somebody"}),
+    "run.completed": e.RunCompleted({"count": 2, "rank": ""}),
+    "run.failed": e.RunFailed(ERROR, "count"),
+    "run.cancelled": e.RunCancelled("enough"),
+    "run.rewound": e.RunRewound(
+        stage="count",
+        group=2,
+        cut=5,
+        generation=1,
+        plan=PLAN,
+        config={"count": {"minimum": 1}},
+        input={"text": ""},
+        reason="a better model",
+        idempotency_key="req-457",
+        request_hash="ef" * 32,
+    ),
+    "stage.logged": e.StageLogged("count", 0, 1, "info", "counted", {"kept": 2}),
+    "stage.progressed": e.StageProgressed("count", 0, 1, 0.5, "half", {"done": 1}),
+    "run.annotated": e.RunAnnotated("note", "fine", "count", {"by": "somebody"}),
+    "result.discarded": e.ResultDiscarded("count", 5, "completed", {"total": 2}),
+}
