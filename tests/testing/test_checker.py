@@ -34,7 +34,7 @@ class Log:
         """Append operations."""
         await self.store.append(operations)
 
-    def replace(self, version: int, **fields: Any) -> None:
+    def replace(self, version: int, **fields: Any) -> None:  # noqa: ANN401 - any field
         """Alter a stored event of the only run."""
         (run,) = self.store._runs.values()
         event = run.events[version - 1]
