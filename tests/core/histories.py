@@ -65,6 +65,20 @@ def assert_completed_once(history: Sequence[e.Recorded]) -> None:
     assert all(times == 1 for times in completed.values())
 
 
+def assert_nothing_counts_twice(counted: Sequence[e.Recorded]) -> None:
+    """In an effective history each stage is scheduled once, and ended once, at the most."""
+    scheduled = Counter(
+        fact.event.stage for fact in counted if isinstance(fact.event, e.StageScheduled)
+    )
+    ended = Counter(
+        fact.event.stage
+        for fact in counted
+        if isinstance(fact.event, e.StageCompleted | e.StageFailed)
+    )
+    assert all(times == 1 for times in ended.values())
+    assert all(times == 1 for times in scheduled.values())
+
+
 def assert_left_only_by_rewind(history: Sequence[e.Recorded]) -> None:
     """Behind the end of a run there are notes, until a rewind."""
     ended = False

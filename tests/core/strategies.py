@@ -50,18 +50,24 @@ def plans(draw: st.DrawFn) -> Plan:
 
 @st.composite
 def changed_plans(draw: st.DrawFn, plan: Plan) -> Plan:
-    """Draw what a deployment makes of a plan: groups cut off, put in, renamed or reordered."""
+    """Draw what a deployment makes of a plan: groups cut off, put in, replaced or reordered."""
     groups = list(plan.groups)
-    change = draw(st.sampled_from(["none", "policy", "shorten", "insert", "append", "reorder"]))
+    change = draw(
+        st.sampled_from(["none", "policy", "shorten", "replace", "insert", "append", "reorder"])
+    )
     where = draw(st.integers(0, len(groups) - 1))
     fresh = (StagePlan(f"new-{where}", "New", draw(retries())),)
+    if plan.find(fresh[0].id) is not None:
+        change = "none"
     if change == "policy":
         groups[where] = tuple(attrs.evolve(stage, retry=draw(retries())) for stage in groups[where])
     elif change == "shorten":
         groups = groups[: where + 1]
-    elif change == "insert" and plan.find(fresh[0].id) is None:
+    elif change == "replace":
+        groups[where] = fresh
+    elif change == "insert":
         groups.insert(where, fresh)
-    elif change == "append" and plan.find(fresh[0].id) is None:
+    elif change == "append":
         groups.append(fresh)
     elif change == "reorder":
         groups = draw(st.permutations(groups))
@@ -92,15 +98,15 @@ suspensions = _results(
 )
 releases = _results(spec.release)
 
-of_executions = completions | completions | suspensions | failures | releases
-"""What an execution may come to."""
+of_executions = st.one_of(*[completions] * 6, suspensions, suspensions, failures, releases)
+"""What an execution may come to; mostly an output, so that runs get far."""
 
-of_checks = (
-    completions
-    | failures
-    | releases
-    | _results(spec.fail_check, random=st.floats(0, 1))
-    | _results(spec.reenter)
-    | _results(spec.expire_wait)
+of_checks = st.one_of(
+    *[completions] * 4,
+    failures,
+    releases,
+    *[_results(spec.fail_check, random=st.floats(0, 1))] * 2,
+    _results(spec.reenter),
+    _results(spec.expire_wait),
 )
 """What a check may come to."""

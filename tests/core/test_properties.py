@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import attrs
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -25,13 +26,14 @@ from eventflow.core.plan import Plan
 from eventflow.core.projection import JobRow, changes, project
 from eventflow.core.rewind import fork_command
 from eventflow.core.state import effective, replay
-from eventflow.core.values import JobKind, Status
+from eventflow.core.values import JSON, JobKind, Status
 from eventflow.errors import CannotRerun, StageNotFound
 from tests.core import spec
 from tests.core.histories import (
     assert_budgets_kept,
     assert_completed_once,
     assert_left_only_by_rewind,
+    assert_nothing_counts_twice,
 )
 from tests.core.rows import Rows
 from tests.core.spec import Ask, World, given
@@ -135,7 +137,7 @@ class RunMachine(RuleBasedStateMachine):
         return multiple()
 
     @precondition(lambda self: self.alive)
-    @rule(data=st.data(), jobs=st.integers(1, 8))
+    @rule(data=st.data(), jobs=st.integers(1, 12))
     def work(self, data: st.DataObject, jobs: int) -> None:
         """Claim what is due first, and report what it comes to, a few times over."""
         for _ in range(jobs):
@@ -146,6 +148,16 @@ class RunMachine(RuleBasedStateMachine):
             if isinstance(claimed, tuple):
                 results = of_checks if kind is JobKind.CHECK else of_executions
                 self._report(claimed, data.draw(results))
+
+    @precondition(lambda self: self.alive)
+    @rule(result=of_executions | of_checks)
+    def come_back(self, result: Result) -> None:
+        """Hear of a worker after its lease has ended and another has taken the job over."""
+        late = self.claim_next()
+        if isinstance(late, tuple) and self.alive:
+            self.run.wait_until_due(self.run.rows.job(late[1]))
+            self.run.claim(self.run.rows.job(late[1]))
+            self._report(late, result)
 
     @rule(held=tokens, result=of_executions | of_checks)
     def report_late(self, held: Held, result: Result) -> None:
@@ -200,23 +212,33 @@ class RunMachine(RuleBasedStateMachine):
         self.run.world = self.run.world.append(note)
         self.run.rows.write(changes(before, self.run.world.run))
 
-    @rule(data=st.data())
-    def rewind(self, data: st.DataObject) -> None:
+    @precondition(lambda self: self.alive)
+    @rule()
+    def rewind_too_early(self) -> None:
+        """A run that is alive is not rewound."""
+        with pytest.raises(CannotRerun):
+            self.run.do(spec.rewind("a"))
+
+    @precondition(lambda self: not self.alive)
+    @rule(data=st.data(), input=st.sampled_from([5, {"x": 1}]), value=st.integers(0, 1))
+    def rewind(self, data: st.DataObject, input: JSON, value: int) -> None:
         """Run again from some stage; a refusal appends nothing."""
         before = self.run.world.run
         plan = data.draw(changed_plans(before.plan))
         stage = data.draw(st.sampled_from([*plan.stage_ids(), "unknown"]))
+        config: dict[str, JSON] = {"a": value}
         try:
-            self.run.do(spec.rewind(stage, plan=plan))
+            self.run.do(spec.rewind(stage, plan=plan, config=config, input=input))
         except (CannotRerun, StageNotFound):
             assert self.run.world.run is before
             return
         after = self.run.world.run
         found = plan.find(stage)
         assert found is not None
+        assert (after.plan, after.config, after.input) == (plan, config, input)
         assert after.generation == before.generation + 1
         assert after.outputs_before(found[0]) == before.outputs_before(found[0])
-        assert {s.id for s in after.stages.values() if s.alive} == {
+        assert {s.id for s in after.stages.values() if s.generation == after.generation} == {
             s.id for s in plan.group(found[0])
         }
 
@@ -274,6 +296,7 @@ class RunMachine(RuleBasedStateMachine):
         """At the end, look at the whole history, and let the run finish."""
         if hasattr(self, "run"):
             assert_completed_once(self.run.world.history)
+            assert_nothing_counts_twice(effective(self.run.world.history))
             assert_left_only_by_rewind(self.run.world.history)
             assert_budgets_kept(self.run.world.history)
             for step in (spec.complete, spec.fail, None):
@@ -303,4 +326,5 @@ def assert_finishes(run: Run, report: Callable[[str], Ask] | None) -> None:
 
 
 TestRuns = pytest.mark.timeout(1_800)(RunMachine.TestCase)
+TestRuns.settings = settings(max_examples=2 * settings().max_examples)
 TestRuns.__doc__ = "Every law holds of every run, in whatever order things happen to it."
