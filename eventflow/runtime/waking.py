@@ -80,10 +80,10 @@ class Waker:
 
     async def close(self) -> None:
         """Stop watching."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-            self._watch = None
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
 
     def _start(self) -> None:
         if self._watch is None:
@@ -110,8 +110,9 @@ class Waker:
             event.set()
 
     async def _watch_store(self) -> None:
+        """Watch until another task does, or none: a store may lose the cancellation of a wait."""
         outage = Outage("waking", self._clock)
-        while True:
+        while self._watch is asyncio.current_task():
             try:
                 newest = await self._journal.store.wait(self._position, self._poll_interval)
             except StoreUnavailable as error:
