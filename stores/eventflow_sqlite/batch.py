@@ -11,7 +11,6 @@ from attrs import frozen
 
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Verdict
 from eventflow_sqlite.chosen import select_in
-from eventflow_sqlite.session import transaction
 from eventflow_sqlite.write import Accepted, write
 
 
@@ -35,11 +34,10 @@ _NOWHERE = _Head(0, 0)
 
 
 def append(connection: sqlite3.Connection, operations: Sequence[Operation]) -> Outcome:
-    """Append operations in order; a conflicting one fails alone, a later one sees the earlier."""
-    with transaction(connection):
-        batch = _Batch(connection, operations)
-        verdicts = [batch.decide(operation) for operation in operations]
-        write(connection, batch.accepted)
+    """Append operations inside a transaction, in order."""
+    batch = _Batch(connection, operations)
+    verdicts = [batch.decide(operation) for operation in operations]
+    write(connection, batch.accepted)
     return Outcome(verdicts, batch.position)
 
 

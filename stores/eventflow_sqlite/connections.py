@@ -25,6 +25,7 @@ def connect_writer(address: Address) -> sqlite3.Connection:
         connection.execute(f"PRAGMA synchronous = {address.synchronous}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA cache_size = -32000")
+        connection.execute("PRAGMA busy_timeout = 0")  # `transaction` waits, in its own way
     except BaseException:
         connection.close()
         raise

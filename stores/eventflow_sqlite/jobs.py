@@ -12,7 +12,6 @@ from itertools import islice
 
 from eventflow.store.contract import DueJob, Renewal
 from eventflow_sqlite.rows import Row, due_job, microseconds
-from eventflow_sqlite.session import transaction
 
 PROMOTED_AT_ONCE = 5_000
 
@@ -58,14 +57,12 @@ def list_due(
 
 def promote(connection: sqlite3.Connection, now: datetime) -> None:
     """Move some of the waiting jobs that are due to the ready ones."""
-    with transaction(connection):
-        connection.execute(_PROMOTE, (microseconds(now), PROMOTED_AT_ONCE))
+    connection.execute(_PROMOTE, (microseconds(now), PROMOTED_AT_ONCE))
 
 
 def renew(connection: sqlite3.Connection, renewals: Sequence[Renewal]) -> list[Renewal]:
     """Move due times by compare-and-set on the token; give the renewals that were lost."""
-    with transaction(connection):
-        return [renewal for renewal in renewals if not _renewed(connection, renewal)]
+    return [renewal for renewal in renewals if not _renewed(connection, renewal)]
 
 
 def _renewed(connection: sqlite3.Connection, renewal: Renewal) -> bool:

@@ -54,7 +54,7 @@ def migrate(connection: sqlite3.Connection, address: Address) -> None:
     with transaction(connection, "BEGIN"):
         found = _version(connection, address, current)
     if found < current:
-        with transaction(connection, "BEGIN EXCLUSIVE"):
+        with transaction(connection, "BEGIN EXCLUSIVE", address.busy_timeout):
             found = _version(connection, address, current)
             for step in steps[found:]:
                 for statement in statements(step.sql):

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from eventflow_sqlite.failures import explained
 
 T = TypeVar("T")
 
+_INTERVAL = 0.001
+
 
 class Session:
     """Runs functions on a connection, one after the other, each as a whole.
@@ -21,10 +24,12 @@ class Session:
     Args:
         path: The file, as errors name it.
         name: What the thread is called.
+        patience: Seconds to wait for another process that is writing.
     """
 
-    def __init__(self, path: str, name: str) -> None:
+    def __init__(self, path: str, name: str, patience: float) -> None:
         self._path = path
+        self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"eventflow {name}")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -47,6 +52,19 @@ class Session:
         self.check_open()
         call = asyncio.get_running_loop().run_in_executor(self._thread, self._explain, work)
         return await asyncio.shield(call)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function in one transaction, which commits everything that it writes, or nothing.
+
+        Raises:
+            StoreUnavailable: The session is closed, or the database cannot be used.
+        """
+
+        def transact(connection: sqlite3.Connection) -> T:
+            with transaction(connection, "BEGIN IMMEDIATE", self._patience):
+                return work(connection)
+
+        return await self.run(transact)
 
     def check_open(self) -> None:
         """Refuse to go on after `close`.
@@ -79,13 +97,18 @@ class Session:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Generator[None]:
+def transaction(
+    connection: sqlite3.Connection, begin: str, patience: float = 0.0
+) -> Generator[None]:
     """Commit everything inside, or nothing.
 
-    A transaction that may write is immediate: one that reads first and writes later fails at once
-    when another process has written in between, whatever the timeout.
+    Args:
+        connection: Where there is no transaction under way.
+        begin: How to begin. A transaction that may write is immediate: one that reads first and
+            writes later fails at once when another process has written in between.
+        patience: Seconds to wait for another process that is writing.
     """
-    connection.execute(begin)
+    _begin(connection, begin, patience)
     try:
         yield
         connection.execute("COMMIT")
@@ -93,3 +116,20 @@ def transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _begin(connection: sqlite3.Connection, begin: str, patience: float) -> None:
+    """Try again and again, at short intervals.
+
+    SQLite itself waits longer and longer, up to 100 ms, while others get the lock in between.
+    """
+    give_up_at = time.monotonic() + patience  # noqa: TID251 - other processes take real time
+    while True:
+        try:
+            connection.execute(begin)
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > give_up_at:  # noqa: TID251 - as above
+                raise
+        time.sleep(_INTERVAL)

@@ -32,8 +32,8 @@ async def connect(url: str) -> "SQLiteStore":
         SchemaTooNew: A newer release of eventflow wrote the file.
     """
     address = parse_address(url)
-    writer = Session(address.path, "SQLite writer")
-    reader = Session(address.path, "SQLite reader")
+    writer = Session(address.path, "SQLite writer", address.busy_timeout)
+    reader = Session(address.path, "SQLite reader", address.busy_timeout)
     try:
         await writer.open(partial(connect_writer, address))
         await reader.open(partial(connect_reader, address))
@@ -63,7 +63,7 @@ class SQLiteStore:
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations in one transaction, in one turn of the writer's thread."""
-        outcome = await self._writer.run(partial(batch.append, operations=tuple(operations)))
+        outcome = await self._writer.write(partial(batch.append, operations=tuple(operations)))
         self._watch.appended(outcome.newest)
         return outcome.verdicts
 
@@ -81,12 +81,12 @@ class SQLiteStore:
         """List jobs whose time has come, the most important first."""
         look = partial(jobs.list_due, now=now, workflows=workflows, limit=limit)
         while (found := await self._reader.run(look)) is None:
-            await self._writer.run(partial(jobs.promote, now=now))
+            await self._writer.write(partial(jobs.promote, now=now))
         return found
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times by compare-and-set on the token; return those that were lost."""
-        return await self._writer.run(partial(jobs.renew, renewals=tuple(renewals)))
+        return await self._writer.write(partial(jobs.renew, renewals=tuple(renewals)))
 
     async def runs(self, query: RunQuery) -> RunPage:
         """List one page of runs with their rows, as of one moment."""
