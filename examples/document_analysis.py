@@ -308,6 +308,8 @@ def main() -> int:
     try:
         sources = read_documents(given.paths) if given.paths else language_reference()
         reports = asyncio.run(analyse(corpus_of(sources), given.store, given.top))
+    except KeyboardInterrupt:
+        return 130
     except UnusableDocuments as error:
         print(error, file=sys.stderr)
         return 2

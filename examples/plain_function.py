@@ -2,37 +2,35 @@
 
 import asyncio
 import threading
-import time
 
 from quiet_logs import quiet_logs
 
 import eventflow as ef
 
-NAP = 0.3
+PHILOSOPHERS = ["Hypatia", "Thales", "Zeno"]
+TABLE = threading.Barrier(len(PHILOSOPHERS))
 
 
 @ef.stage
-def blocking(ctx: ef.StageContext[float]) -> str:
-    """Block a thread, as code does that knows nothing of asyncio; `ctx.log` needs no await."""
-    time.sleep(ctx.input)
-    ctx.log("slept", seconds=ctx.input)
-    return "the event loop" if threading.current_thread() is threading.main_thread() else "a thread"
+def dine(ctx: ef.StageContext[str]) -> str:
+    """Block until everybody is there, as code does that knows nothing of asyncio."""
+    TABLE.wait(timeout=10)
+    ctx.log("everybody is there")  # in a thread it needs no await
+    on_loop = threading.current_thread() is threading.main_thread()
+    return f"{ctx.input} has dined in {'the main' if on_loop else 'another'} thread"
 
 
-napping = ef.define_workflow("napping", input=float).pipe(blocking).build()
+dinner = ef.define_workflow("dinner", input=str).pipe(dine).build()
 
 
 async def main() -> None:
-    async with ef.Runtime("memory://", [napping]) as runtime:
+    async with ef.Runtime("memory://", [dinner]) as runtime:
         await runtime.start()
-        began = time.perf_counter()
-        runs = [await runtime.create_run("napping", NAP) for _ in range(4)]
+        runs = [await runtime.create_run("dinner", name) for name in PHILOSOPHERS]
         for run in runs:
-            print(f"executed in {await run.result(timeout=10)}")
-        took = time.perf_counter() - began
-        print(f"four naps, in less than the time of three: {took < 3 * NAP}")
-        logged = [fact for fact in await runs[0].history() if fact.type == "stage.logged"]
-        print(f"lines in the history: {len(logged)}")
+            print(await run.result(timeout=10))
+            logged = [fact for fact in await run.history() if fact.type == "stage.logged"]
+            print(f"  lines in its history: {len(logged)}")
 
 
 if __name__ == "__main__":

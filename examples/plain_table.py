@@ -5,12 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 
 WIDTH = 100
 GAP = "  "
+WIDEST = 36
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Draw a table: numbers to the right, text to the left, the last column wrapped."""
+    """Draw a table: numbers to the right, text to the left, the last column wrapped.
+
+    Of a long text in another column, such as a path, only the end is shown.
+    """
     filled = [list(row) for row in rows]
-    cells = [list(headers), *([_text(value) for value in row] for row in filled)]
+    cells = [list(headers), *(_cells(row) for row in filled)]
     columns = range(len(headers) - 1)
     widths = [max(len(row[column]) for row in cells) for column in columns]
     right = [
@@ -19,6 +23,14 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     rule = ["-" * width for width in widths] + ["-" * _room(widths)]
     lines = [cells[0], rule, *cells[1:]]
     return "\n".join(line for row in lines for line in _lines(row, widths, right))
+
+
+def _cells(row: Sequence[object]) -> list[str]:
+    *texts, last = map(_text, row)
+    return [
+        *(text if len(text) <= WIDEST else f"...{text[3 - WIDEST :]}" for text in texts),
+        last,
+    ]
 
 
 def _text(value: object) -> str:

@@ -49,6 +49,16 @@ def test_with_a_store_that_lasts_nothing_is_analysed_twice(pages: Path) -> None:
     assert first.stdout.splitlines()[1:] == second.stdout.splitlines()[1:]
 
 
+def test_a_long_path_keeps_the_table_narrow(pages: Path) -> None:
+    """The end of a path is shown, and no line is wider than 100 columns."""
+    folder = pages / ("very-" * 20 + "deep")
+    folder.mkdir()
+    (folder / "milk.md").write_text("# Milk\n\nMilk is white.\n")
+    ended = run_example("document_analysis.py", str(folder), folder=pages.parent)
+    assert "deep/milk.md" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 100
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
