@@ -23,6 +23,7 @@ def connect_writer(address: Address) -> sqlite3.Connection:
     try:
         migrate(connection, address)
         connection.execute(f"PRAGMA synchronous = {address.synchronous}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS has a weaker fsync, too
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA cache_size = -32000")
         connection.execute("PRAGMA busy_timeout = 0")  # `transaction` waits, in its own way
