@@ -86,8 +86,8 @@ Step: TypeAlias = Append | Due | Renew | ListRuns | Read
 
 _runs = st.sampled_from(RUNS)
 _stages = st.sampled_from("abc")
-_seconds = st.sampled_from([0.0, 0.000001, 1.0, 2.0, 30.0, 60.0, 90.0, 1_000_000.0])
-_keys = st.none() | st.none() | st.sampled_from(["", "key", "KEY"])
+_seconds = st.sampled_from([0.0, -5.0, 0.000001, 1.0, 2.0, 30.0, 60.0, 90.0, 1_000_000.0])
+_keys = st.sampled_from([None, None, None, "", "key", "KEY"])
 _writes = st.builds(Write, _runs, st.integers(0, 11), _keys)
 _parts = (
     _writes
@@ -96,7 +96,7 @@ _parts = (
     | st.builds(Clash, _runs, st.sampled_from([-2, -1, 1, 2]))
     | st.builds(Repeat, st.integers(1, 5))
 )
-_appends = st.builds(Append, st.lists(_parts, max_size=5).map(tuple))
+_appends = st.builds(Append, st.lists(_parts, min_size=1, max_size=5).map(tuple))
 _filters = st.dictionaries(
     st.sampled_from(["one", "two", "three"]), st.lists(_stages, max_size=3).map(tuple)
 )
@@ -122,5 +122,5 @@ _steps = (
 
 
 def scripts() -> st.SearchStrategy[tuple[Step, ...]]:
-    """Draw scripts of up to thirty steps."""
-    return st.lists(_steps, max_size=30).map(tuple)
+    """Draw scripts of some dozen steps."""
+    return st.lists(_steps, min_size=12, max_size=36).map(tuple)

@@ -4,8 +4,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 
+from attrs import evolve
+
 from eventflow.core.projection import Projection
-from eventflow.store.contract import Appended, Operation, RunQuery, Store, StoredEvent
+from eventflow.store.contract import Appended, Operation, RunPage, RunQuery, Store, StoredEvent
 
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
 """Opens a store; what it opens is closed by who called it."""
@@ -45,6 +47,17 @@ async def rows(store: Store, run_id: str) -> Projection:
     page = await store.runs(RunQuery(run_ids=[run_id]))
     assert len(page.items) == 1
     return page.items[0]
+
+
+async def all_pages(store: Store, query: RunQuery) -> list[RunPage]:
+    """Follow the cursors to the last page; each must lead further."""
+    pages = [await store.runs(query)]
+    seen: set[str] = set()
+    while (after := pages[-1].next) is not None:
+        assert after not in seen
+        seen.add(after)
+        pages.append(await store.runs(evolve(query, after=after)))
+    return pages
 
 
 def assert_gapless(log: Sequence[StoredEvent]) -> None:
