@@ -1,0 +1,146 @@
+"""Crashes on a store of any URL that must change nothing: what may die, dies; the log is sound."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from attrs import frozen
+
+import eventflow as ef
+from eventflow.testing.checker import LogReport
+from tests.simulation.harness import Child, Driver, driver
+from tests.simulation.workflows import Hold, holding, mixture, outcome, suicide
+
+
+@frozen
+class Storm:
+    """How many runs are created while how many workers are killed how often."""
+
+    seed: int
+    runs: int
+    rounds: int
+    workers: int = 3
+    pauses: bool = False
+
+
+async def killed_workers(url: str, folder: Path, storm: Storm) -> LogReport:
+    """Kill workers at random moments while runs come in: every run ends as if nothing was."""
+    chance = Random(storm.seed)  # noqa: S311 - nothing secret
+    async with driver(url, folder) as crash:
+        crew = [crash.start("worker") for _ in range(storm.workers)]
+        creating = asyncio.create_task(_create(crash, chance.random(), storm))
+        for _ in range(storm.rounds):
+            await asyncio.sleep(chance.uniform(0.02, 0.5))
+            await _strike(crash, crew, chance, storm)
+        runs = await creating
+        await crash.until_all_ended()
+        for worker in crew:
+            assert await worker.end(signal.SIGTERM) == 0, f"{worker.name} did not stop in peace"
+        for number, run in runs:
+            state = await run.state()
+            if state.status is not ef.Status.CANCELLED:
+                assert (state.status, state.output) == (ef.Status.COMPLETED, outcome(number))
+        return await crash.check()
+
+
+async def _strike(crash: Driver, crew: list[Child], chance: Random, storm: Storm) -> None:
+    """Kill a worker and start another, or let one sleep longer than its leases hold."""
+    victim = crew.pop(chance.randrange(len(crew)))
+    if storm.pauses and chance.random() < 0.2:
+        victim.send(signal.SIGSTOP)
+        await asyncio.sleep(crash.lease * 1.5)
+        victim.send(signal.SIGCONT)
+        crew.append(victim)
+        return
+    assert await victim.end(signal.SIGKILL) == -signal.SIGKILL
+    crew.append(crash.start("worker"))
+
+
+async def _create(crash: Driver, seed: float, storm: Storm) -> Sequence[tuple[int, ef.Run]]:
+    """Create runs; cancel some, and let some that have ended run again."""
+    chance = Random(seed)  # noqa: S311 - nothing secret
+    runs: list[tuple[int, ef.Run]] = []
+    for number in range(storm.runs):
+        run = await crash.runtime.create_run(mixture.id, number, metadata={"number": number})
+        runs.append((number, run))
+        await asyncio.sleep(chance.expovariate(storm.runs / (0.25 * storm.rounds)))
+        older = chance.choice(runs[-10:])[1]
+        if chance.random() < 0.1:
+            await older.cancel("no longer needed")
+        elif chance.random() < 0.5 and (await older.state()).status.ended:
+            await _rerun(older, chance)
+    return runs
+
+
+async def _rerun(run: ef.Run, chance: Random) -> None:
+    completed = (await run.state()).status is ef.Status.COMPLETED
+    await run.rerun_from(chance.choice(["double", "slow", "format"]) if completed else "double")
+
+
+async def paused_worker(url: str, folder: Path) -> LogReport:
+    """Stop a worker until its lease is over, and let it go on: its result comes too late."""
+    async with driver(url, folder, lease=0.5) as crash:
+        sleeper = crash.start("worker")
+        run = await crash.runtime.create_run(holding.id, Hold(str(folder), 0.3))
+        await crash.until_marked("begun-1")
+        sleeper.send(signal.SIGSTOP)
+        heir = crash.start("worker")
+        assert await run.result(timeout=30) == 2
+        sleeper.send(signal.SIGCONT)
+        await _until_refused(run, folder)
+        assert await heir.end(signal.SIGTERM) == 0
+        again = await crash.runtime.create_run(mixture.id, 7)
+        assert await again.result(timeout=30) == outcome(7)
+        assert await sleeper.end(signal.SIGTERM) == 0
+        kinds = [envelope.type for envelope in await run.history()]
+        assert kinds.count("stage.completed") == kinds.count("lease.expired") == 1
+        return await crash.check()
+
+
+async def _until_refused(run: ef.Run, folder: Path) -> None:
+    """Wait until the late result was discarded, or the task that was to bring it cancelled."""
+    async with asyncio.timeout(30):
+        while not (folder / "cancelled-1").exists():
+            if "result.discarded" in [envelope.type for envelope in await run.history()]:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def killed_creator(url: str, folder: Path, seed: int, kills: int, runs: int) -> LogReport:
+    """Kill a process that creates runs, again and again: each key has one run in the end."""
+    chance = Random(seed)  # noqa: S311 - nothing secret
+    async with driver(url, folder) as crash:
+        for _ in range(kills):
+            creator = crash.start("creator", runs)
+            await crash.until_marked(f"{creator.name}.acks")
+            await asyncio.sleep(chance.uniform(0, 0.03))
+            await creator.end(signal.SIGKILL)
+        assert await crash.start("creator", runs).wait() == 0
+        crew = [crash.start("worker") for _ in range(2)]
+        await crash.until_all_ended()
+        for worker in crew:
+            assert await worker.end(signal.SIGTERM) == 0
+        for number in range(runs):
+            (row,) = (await crash.runtime.runs(metadata={"key": f"key-{number}"})).items
+            assert (await crash.runtime.run(row.run_id).state()).output == outcome(number)
+        return await crash.check()
+
+
+async def deadly_stage(url: str, folder: Path) -> LogReport:
+    """Let a stage kill each process that executes it: its run fails after its attempts."""
+    async with driver(url, folder, lease=0.5) as crash:
+        run = await crash.runtime.create_run(suicide.id)
+        for _ in range(3):
+            assert await crash.start("worker").wait() == -signal.SIGKILL
+        survivor = crash.start("worker")
+        try:
+            await run.result(timeout=30)
+        except ef.RunFailed as error:
+            assert "stopped renewing its lease" in str(error)  # noqa: PT017 - not a test function
+        kinds = [envelope.type for envelope in await run.history()]
+        assert kinds.count("job.claimed") == kinds.count("lease.expired") == 3
+        assert kinds[-2:] == ["stage.failed", "run.failed"]
+        assert await survivor.end(signal.SIGTERM) == 0
+        return await crash.check()

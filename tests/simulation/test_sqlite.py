@@ -1,0 +1,61 @@
+"""Processes that die at any moment: nothing that SQLite has acknowledged is lost or repeated."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation import crashes
+from tests.simulation.crashes import Storm
+
+
+@pytest.fixture
+def store_url(tmp_path: Path) -> str:
+    """The URL of an empty store."""
+    return f"sqlite:///{tmp_path}/log.db"
+
+
+async def test_workers_that_are_killed_lose_nothing(store_url: str, tmp_path: Path) -> None:
+    """Every run ends as it should, and the log is sound."""
+    report = await crashes.killed_workers(store_url, tmp_path, Storm(seed=1, runs=40, rounds=10))
+    assert report.runs == 40
+
+
+async def test_a_worker_that_comes_back_too_late_changes_nothing(
+    store_url: str, tmp_path: Path
+) -> None:
+    """The stage completes once, by the worker that took over."""
+    await crashes.paused_worker(store_url, tmp_path)
+
+
+async def test_a_key_has_one_run_however_often_its_creator_dies(
+    store_url: str, tmp_path: Path
+) -> None:
+    """Whether it was killed before the commit, or between the commit and the answer."""
+    report = await crashes.killed_creator(store_url, tmp_path, seed=1, kills=6, runs=30)
+    assert report.runs == 30
+
+
+async def test_a_stage_that_kills_its_process_ends_failed(store_url: str, tmp_path: Path) -> None:
+    """Scenario 19: after its three attempts, with the reason."""
+    await crashes.deadly_stage(store_url, tmp_path)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(2, 12))
+async def test_long_storms_lose_nothing(store_url: str, tmp_path: Path, seed: int) -> None:
+    """Also when workers are paused, and come back to find that others have taken over."""
+    storm = Storm(seed=seed, runs=300, rounds=60, workers=4, pauses=True)
+    report = await crashes.killed_workers(store_url, tmp_path, storm)
+    assert report.runs == 300
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(2, 7))
+async def test_creators_that_die_often_repeat_nothing(
+    store_url: str, tmp_path: Path, seed: int
+) -> None:
+    """A hundred times, each in the middle of what it does."""
+    report = await crashes.killed_creator(store_url, tmp_path, seed=seed, kills=100, runs=200)
+    assert report.runs == 200
