@@ -15,10 +15,10 @@ demo: $(STAMP) ## Analyse real documents, kill a worker, lose nothing
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests, the documentation and the examples
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-deep: $(STAMP) ## Run all tests, also the long ones, with many more examples
-	@EVENTFLOW_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -m "deep or not deep"
+	@EVENTFLOW_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "deep or not deep"
 
 check: format-check lint imports types wheel test ## Run every check that a change must pass
 
