@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from types import FrameType, SimpleNamespace
 from typing import Any, Final, Union, get_args, get_type_hints
 
-from attrs import field, frozen
+from attrs import frozen
 
 from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type, origin_of
@@ -40,7 +40,7 @@ class Signature:
     config: Type
     output: Type
     state: Type
-    suspends: bool = field()
+    suspends: bool
 
 
 def read_signature(
@@ -96,13 +96,13 @@ def _context_types(
             "ctx: StageContext[Input, Config]"
         )
     annotation = _evaluated(function, parameters[0], local_names)
-    if origin_of(annotation) is not StageContext:
+    given = get_args(annotation)
+    if origin_of(annotation) is not StageContext or not given:
         raise InvalidWorkflow(
             f"{_named(function)} does not say what it takes; annotate its parameter: "
             f"{parameters[0]}: StageContext[Input], StageContext[Input, Config], or "
             "StageContext[None] for no input"
         )
-    given = get_args(annotation)
     return (given[0], given[1] if len(given) > 1 else None)
 
 

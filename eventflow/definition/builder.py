@@ -1,14 +1,16 @@
 """Puts stages together to a workflow, and refuses, at once, what could never run."""
 
+import inspect
 from typing import Any, Generic, TypeAlias, overload
 
 import attrs
 from attrs import field, frozen
 from typing_extensions import TypeVar
 
+from eventflow.definition.annotations import names_around
 from eventflow.definition.data.following import reason_against, reason_against_group
 from eventflow.definition.data.records import Type
-from eventflow.definition.schema import Schema
+from eventflow.definition.schema import Schema, learn_names
 from eventflow.definition.stage import Stage, is_id
 from eventflow.definition.workflow import AnyStage, Groups, Workflow, make_plan
 from eventflow.errors import InvalidWorkflow
@@ -192,6 +194,10 @@ def define_workflow(
     """
     if not is_id(id):
         raise InvalidWorkflow(f"{id!r} cannot be the id of a workflow; give a text")
+    frame = inspect.currentframe()
+    caller = frame.f_back if frame is not None else None
+    if caller is not None:
+        learn_names(input, names_around(caller, caller.f_globals))
     return WorkflowBuilder(
         id=id,
         name=id if name is None else name,

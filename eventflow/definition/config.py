@@ -1,6 +1,7 @@
 """The config of a workflow's stages: defaults, what users give over them, and every problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import NoneType
 from typing import Any
 
 from eventflow.core.values import JSON
@@ -20,7 +21,7 @@ def default_config(stages: Stages) -> dict[str, dict[str, JSON]]:
 
 def configurable(stages: Stages) -> Iterable[Stage[Any, Any]]:
     """Yield the stages that take a config."""
-    return (each for each in stages if each.config_schema.type not in {None, type(None)})
+    return (each for each in stages if each.config_schema.type is not NoneType)
 
 
 def checked_config(

@@ -4,7 +4,9 @@ Nothing passes a schema unchecked, and nothing is guessed: `"5"` is not 5, and t
 """
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from types import NoneType
 from typing import Any, Generic, TypeAlias, get_args
 
 from attrs import field, frozen
@@ -15,7 +17,14 @@ from eventflow.definition.data.converter import converter
 from eventflow.definition.data.json_schema import json_schemas
 from eventflow.definition.data.plain import plain
 from eventflow.definition.data.problems import Hook, Misfit, misfit, problems_of
-from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record, origin_of
+from eventflow.definition.data.records import (
+    Type,
+    fields_of,
+    is_pydantic,
+    is_record,
+    origin_of,
+    resolve,
+)
 from eventflow.definition.data.unions import bare, kinds_of, name_of
 from eventflow.errors import InvalidData, InvalidWorkflow
 
@@ -36,6 +45,20 @@ def dump_json(value: object, error: ErrorClass = InvalidData, what: str = "the v
         raise error(f"{_sentence(what)} cannot be stored as JSON:", misfits.problems) from None
 
 
+def _or_nothing(tp: Type) -> Type:
+    return NoneType if tp is None else tp
+
+
+def learn_names(tp: Type, names: Mapping[str, object]) -> None:
+    """Let the classes within a type find what their annotations name: functions' local classes.
+
+    A name that is not known here, either, is left for the schema to complain about.
+    """
+    with suppress(NameError):
+        for _ in _parts(tp, names, set()):
+            pass
+
+
 @frozen(eq=False)
 class Schema(Generic[T_co]):
     """What a value must be.
@@ -51,7 +74,7 @@ class Schema(Generic[T_co]):
         InvalidWorkflow: The type, or a part of it, has no form in JSON.
     """
 
-    type: Any
+    type: Any = field(converter=_or_nothing)
     what: str = "the value"
     exact: bool = True
     _read: Hook = field(init=False, repr=False)
@@ -148,7 +171,7 @@ class Schema(Generic[T_co]):
         """Find the hook of the type, and make sure that each part of the type has one."""
         quick = converter(thorough=False, exact=exact)
         try:
-            for part in _parts(self.type, set()):
+            for part in _parts(self.type, {}, set()):
                 quick.get_structure_hook(part)
             return quick.get_structure_hook(self.type)
         except InvalidWorkflow as wrong:
@@ -165,18 +188,19 @@ class Schema(Generic[T_co]):
             ) from wrong
 
 
-def _parts(tp: Type, seen: set[Any]) -> Iterator[Type]:
+def _parts(tp: Type, names: Mapping[str, object], seen: set[Any]) -> Iterator[Type]:
     """Yield a type and all types within it, each once."""
     tp = bare(tp)
     if tp is ... or isinstance(tp, (str, int, bytes)) or tp in seen:
         return
     seen.add(tp)
     if is_record(tp):
+        resolve(tp, names)
         inner: list[Type] = [each.type for each in fields_of(tp)]
     else:
         inner = [] if name_of(tp).startswith("Literal") else list(get_args(tp))
     for each in inner:
-        yield from _parts(each, seen)
+        yield from _parts(each, names, seen)
     yield tp
 
 

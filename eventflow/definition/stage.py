@@ -1,8 +1,9 @@
 """A stage: one typed unit of user code, and what eventflow must know to run it."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from math import isfinite
+from types import NoneType
 from typing import Any, Generic, Protocol, TypeAlias, overload
 
 from attrs import field, frozen
@@ -13,7 +14,7 @@ from eventflow.definition.annotations import UNSAID, Signature, names_around, re
 from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type
 from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
-from eventflow.definition.schema import Schema
+from eventflow.definition.schema import Schema, learn_names
 from eventflow.errors import InvalidWorkflow
 
 In = TypeVar("In")
@@ -85,7 +86,7 @@ class Stage(Generic[In_contra, Out_co]):
     @property
     def takes_input(self) -> bool:
         """Whether it takes an input at all, or works from earlier outputs."""
-        return self.input_schema.type not in {None, type(None)}
+        return self.input_schema.type is not NoneType
 
     @property
     def check_function(self) -> Callable[[Any, Any], Any] | None:
@@ -236,7 +237,7 @@ def stage(
             signal=signal,
             suspends=signature.suspends,
             function=given,
-            **_schemas(stage_id, signature),
+            **_schemas(stage_id, signature, names),
         )
 
     return make if function is None else make(function)
@@ -253,14 +254,21 @@ def _checked_id(given: str) -> str:
     return given
 
 
-def _schemas(stage_id: str, signature: Signature) -> dict[str, Schema[Any]]:
+def _schemas(
+    stage_id: str, signature: Signature, names: Mapping[str, object]
+) -> dict[str, Schema[Any]]:
     """Make the schemas of a stage; they read what was stored, so unknown fields do no harm."""
-    named = f'stage "{stage_id}"'
+    ends = {
+        "input_schema": ("input", signature.input),
+        "config_schema": ("config", signature.config),
+        "output_schema": ("output", signature.output),
+        "state_schema": ("suspended state", signature.state),
+    }
+    for _, tp in ends.values():
+        learn_names(tp, names)
     return {
-        "input_schema": Schema(signature.input, f"the input of {named}", exact=False),
-        "config_schema": Schema(signature.config, f"the config of {named}", exact=False),
-        "output_schema": Schema(signature.output, f"the output of {named}", exact=False),
-        "state_schema": Schema(signature.state, f"the suspended state of {named}", exact=False),
+        attribute: Schema(tp, f'the {word} of stage "{stage_id}"', exact=False)
+        for attribute, (word, tp) in ends.items()
     }
 
 

@@ -1,10 +1,11 @@
-"""What the type checkers know about stages and workflows; checked by mypy and pyright, never run."""
+"""What the type checkers know about stages and workflows; they read this, and nobody runs it."""
+
+# ruff: noqa: D103
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, TypedDict, assert_type
 
 from attrs import frozen
-from typing_extensions import assert_type
 
 from eventflow.definition.builder import WorkflowBuilder, define_workflow
 from eventflow.definition.context import StageContext

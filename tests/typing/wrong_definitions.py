@@ -1,4 +1,7 @@
-"""What the type checkers refuse; each line that mypy is told to ignore is one that pyright names."""
+"""What both type checkers refuse: they complain if a line that is marked here were accepted."""
+
+# ruff: noqa: D103
+# pyright: reportUnnecessaryTypeIgnoreComment=true
 
 from attrs import frozen
 
@@ -24,18 +27,18 @@ async def extract(ctx: StageContext[Document]) -> Words:
 
 @stage
 async def count(ctx: StageContext[Words]) -> int:
-    return len(ctx.input.lines)  # type: ignore[attr-defined]
+    return len(ctx.input.lines)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @stage
 async def show(ctx: StageContext[int]) -> str:
-    wrong: int = ctx.require(extract)  # type: ignore[assignment]
-    return str(ctx.config.colour + wrong)  # type: ignore[attr-defined]
+    wrong: int = ctx.require(extract)  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    return str(ctx.config.colour + wrong)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 begun = define_workflow("wrong", input=Document)
-begun.pipe(count)  # type: ignore[arg-type]
-begun.pipe(extract).pipe(show)  # type: ignore[arg-type]
-begun.pipe(extract).parallel(count, show)  # type: ignore[arg-type]
-begun.pipe(extract).pipe(count).pipe(count)  # type: ignore[arg-type]
-begun.pipe(len)  # type: ignore[arg-type]
+begun.pipe(count)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+begun.pipe(extract).pipe(show)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+begun.pipe(extract).parallel(count, show)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+begun.pipe(extract).pipe(count).pipe(count)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+begun.pipe(len)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -1,13 +1,12 @@
 """Classes with fields: converted by generated code, and in case of trouble field by field."""
 
 import re
-from inspect import isclass
 from typing import Any
 
 import attrs
 import msgspec
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, typeddicts
+from cattrs.gen import make_dict_structure_fn
 from typing_extensions import is_typeddict
 
 from eventflow.definition.data.plain import tag_of
@@ -15,7 +14,6 @@ from eventflow.definition.data.problems import (
     Data,
     Hook,
     Misfit,
-    Step,
     below,
     expected,
     problems_of,
@@ -28,21 +26,17 @@ from eventflow.errors import Problem
 def quick_hook(tp: Type, converter: Converter, *, exact: bool) -> Hook:
     """Make a hook that is fast, and says little about what is wrong."""
     origin = origin_of(tp)
-    if isclass(origin) and issubclass(origin, msgspec.Struct):
+    if is_typeddict(origin) or issubclass(origin, msgspec.Struct):
         return thorough_hook(tp, converter, exact=exact)
-    make: Any = (
-        typeddicts.make_dict_structure_fn if is_typeddict(origin) else make_dict_structure_fn
-    )
-    options: dict[str, Any] = {} if is_typeddict(origin) else {"_cattrs_use_alias": True}
-    convert: Hook = make(
+    convert: Any = make_dict_structure_fn(
         tp,
         converter,
+        _cattrs_use_alias=True,
         _cattrs_forbid_extra_keys=exact,
         _cattrs_detailed_validation=False,
-        **options,
     )
 
-    def read(value: object, _: object) -> object:
+    def read(value: Data, _: object) -> Data:
         if value.__class__ is not dict:
             raise expected(f"an object ({name_of(tp)})", value)
         return convert(value, tp)
@@ -67,7 +61,7 @@ def thorough_hook(tp: Type, converter: Converter, *, exact: bool) -> Hook:
         if tag is not None and given.get(tag[0], tag[1]) != tag[1]:
             problems.append(Problem(tag[0], f"expected {tag[1]!r}"))
         values = _converted(given, fields, converter, problems)
-        problems += _refused(cls, values, problems)
+        problems += _refused(cls, _defaults(given, fields) | values, problems)
         if problems:
             raise Misfit(problems)
         return cls(**{each.argument: values[each.name] for each in fields if each.name in values})
@@ -86,6 +80,15 @@ def _unknown(
         if key not in known
         for problem in below(str(key), [Problem("", f"unknown field; there is: {there}")])
     ]
+
+
+def _defaults(given: dict[Any, Any], fields: tuple[Field, ...]) -> dict[str, Any]:
+    """Give the defaults of the fields that are not given, by name."""
+    return {
+        each.name: each.default()
+        for each in fields
+        if each.default is not None and each.key not in given
+    }
 
 
 def _converted(
@@ -115,23 +118,23 @@ def _refused(cls: Type, values: dict[str, Any], known: list[Problem]) -> list[Pr
     A validator may look at other fields; one that stumbles over a field that is missing or wrong
     has no verdict.
     """
-    if not (isinstance(cls, type) and attrs.has(cls)):
+    if not attrs.has(cls):
         return []
     draft = object.__new__(cls)
-    checked = [each for each in attrs.fields(cls) if each.validator and each.name in values]
     for name, value in values.items():
         object.__setattr__(draft, name, value)
     problems: list[Problem] = []
-    for each in checked:
-        validate: Any = each.validator
+    for each in attrs.fields(cls):
+        if each.validator is None or each.name not in values:
+            continue
         try:
-            validate(draft, each, values[each.name])
+            each.validator(draft, each, values[each.name])
         except AttributeError:
             if not known:
                 continue
         except Exception as error:  # noqa: BLE001 - validators of users raise anything
-            step: Step = each.alias or each.name
-            problems += below(step, [Problem("", _reason(each.name, error))])
+            reason = _reason(each.name, error)
+            problems += below(each.alias or each.name, [Problem("", reason)])
     return problems
 
 

@@ -6,7 +6,6 @@ the thorough one, which goes through every part once.
 
 import functools
 from collections.abc import Callable
-from enum import Enum
 from typing import Annotated, Any, Literal, get_args
 
 import msgspec
@@ -26,7 +25,7 @@ def converter(*, thorough: bool, exact: bool) -> Converter:
         exact: Whether unknown fields are refused, as in what users give, or ignored, as in what
             was stored by another release of the application.
     """
-    made = Converter(detailed_validation=False)
+    made = _Strict(detailed_validation=False)
 
     def register(predicate: Callable[[Any], bool], make: Callable[[Any], Hook]) -> None:
         made.register_structure_hook_factory(predicate, make)
@@ -34,7 +33,6 @@ def converter(*, thorough: bool, exact: bool) -> Converter:
     for tp, hook in leaves.LEAVES.items():
         made.register_structure_hook(tp, hook)
     register(_is_anything, functools.partial(_given, leaves.read_anything))
-    register(_is_enum, leaves.enum_hook)
     register(_is_literal, leaves.literal_hook)
     register(containers.is_mapping, lambda tp: containers.mapping_hook(tp, made, thorough=thorough))
     register(containers.is_array, lambda tp: containers.array_hook(tp, made, thorough=thorough))
@@ -47,6 +45,15 @@ def converter(*, thorough: bool, exact: bool) -> Converter:
     return made
 
 
+class _Strict(Converter):
+    """Looks for subclasses of the plain types first, which cattrs would take for their bases."""
+
+    def get_structure_hook(self, type: Type, cache_result: bool = True) -> Hook:  # noqa: FBT001, FBT002 - as cattrs has it
+        """Give the hook of a type."""
+        hook = leaves.subclass_hook(type)
+        return super().get_structure_hook(type, cache_result) if hook is None else hook
+
+
 def _constrained(tp: Type, made: Converter) -> Hook:
     return leaves.constrained_hook(made.get_structure_hook(get_args(tp)[0]), tp)
 
@@ -57,10 +64,6 @@ def _given(hook: Hook, _: Type) -> Hook:
 
 def _is_anything(tp: Type) -> bool:
     return tp is Any or tp is object
-
-
-def _is_enum(tp: Type) -> bool:
-    return isinstance(tp, type) and issubclass(tp, Enum)
 
 
 def _is_literal(tp: Type) -> bool:

@@ -5,6 +5,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
+from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
 from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
@@ -23,7 +24,7 @@ _WORDS = {
     UUID: "a UUID as text",
     bytes: "bytes as text (base64)",
 }
-ENCODED_TYPES = (*_WORDS, Decimal)
+ENCODED_TYPES = (*_WORDS, Decimal, Path)
 
 
 def read_none(value: Data, _: object) -> None:
@@ -84,6 +85,13 @@ def read_decimal(value: Data, _: object) -> Decimal:
     raise expected("a decimal number as text", value)
 
 
+def read_path(value: Data, _: object) -> Path:
+    """Accept the path of a file as text."""
+    if value.__class__ is str:
+        return Path(value)
+    raise expected("a path as text", value)
+
+
 def read_encoded(value: Data, kind: Type) -> Data:
     """Accept what is written as text in JSON: times, UUIDs, bytes."""
     if value.__class__ is str:
@@ -103,8 +111,28 @@ LEAVES: dict[Any, Hook] = {
     float: read_float,
     str: read_str,
     Decimal: read_decimal,
+    Path: read_path,
     **dict.fromkeys(_WORDS, read_encoded),
 }
+
+
+def subclass_hook(tp: Type) -> Hook | None:
+    """Give the hook of an enum, or of any other class that a single value is made into."""
+    if not isinstance(tp, type) or tp in LEAVES:
+        return None
+    if issubclass(tp, Enum):
+        return enum_hook(tp)
+    base = next((each for each in tp.__mro__ if each in LEAVES), None)
+    return None if base is None else _made_by(tp, base)
+
+
+def _made_by(cls: Type, base: Type) -> Hook:
+    read_base = LEAVES[base]
+
+    def read(value: Data, _: object) -> object:
+        return cls(read_base(value, base))
+
+    return read
 
 
 def enum_hook(kind: type[Enum]) -> Hook:

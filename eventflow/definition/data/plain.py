@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from math import isfinite
+from pathlib import PurePath
 from typing import Any
 from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
 
@@ -20,7 +21,7 @@ from eventflow.core.values import JSON
 from eventflow.definition.data.problems import Data, Misfit, Step, gather, misfit
 from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
 
-_ENCODED = (bytes, bytearray, datetime, date, time, timedelta, UUID)
+_WRITTEN = (bytes, bytearray, datetime, date, time, timedelta, UUID, Decimal, PurePath)
 
 
 def plain(value: Data) -> JSON:
@@ -51,10 +52,8 @@ def _other(value: Data) -> JSON:  # noqa: C901 - one case for each kind of value
     match value:
         case Enum():
             return plain(value.value)
-        case Decimal():
-            return _decimal(value)
-        case _ if isinstance(value, _ENCODED):
-            return msgspec.to_builtins(value)
+        case _ if isinstance(value, _WRITTEN):
+            return _written(value)
         case str():
             return _text(str.__str__(value))
         case int():
@@ -91,10 +90,15 @@ def _number(value: float) -> float:
     return value
 
 
-def _decimal(value: Decimal) -> JSON:
-    if not value.is_finite():
-        raise misfit(f"{value} is not a finite number; use null or a text instead")
-    return str(value)
+def _written(value: Data) -> JSON:
+    """Write what has a form as text: times, UUIDs, bytes, decimal numbers, paths."""
+    if isinstance(value, PurePath):
+        return _text(str(value))
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise misfit(f"{value} is not a finite number; use null or a text instead")
+        return str(value)
+    return msgspec.to_builtins(value)
 
 
 def _array(value: Sequence[object]) -> JSON:

@@ -93,6 +93,23 @@ def fields_of(tp: Type) -> tuple[Field, ...]:
     return tuple(attrs.evolve(each, type=substitute(each.type, given)) for each in found)
 
 
+def resolve(tp: Type, names: Mapping[str, object]) -> None:
+    """Let a class find the names in its annotations that only the functions around it know.
+
+    Raises:
+        NameError: A name is not among them, either.
+    """
+    try:
+        fields_of(tp)
+    except NameError:
+        cls = origin_of(tp)
+        known = {cls.__name__: cls, **names}
+        if attrs.has(cls):
+            attrs.resolve_types(cls, localns=known)
+        else:
+            cls.__annotations__.update(get_type_hints(cls, localns=known, include_extras=True))
+
+
 def parameters(tp: Type) -> Mapping[Any, Type]:
     """Say what stands for each type variable of a generic class."""
     known: dict[Any, Type] = {}
