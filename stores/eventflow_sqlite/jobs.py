@@ -15,15 +15,22 @@ from eventflow_sqlite.rows import Row, due_job, microseconds
 
 PROMOTED_AT_ONCE = 5_000
 
-WAITING = "SELECT 1 FROM jobs WHERE ready = 0 AND due_at <= ? LIMIT 1"
-READY = """
+_WAITING = "SELECT 1 FROM jobs WHERE ready = 0 AND due_at <= ? LIMIT 1"
+_READY = """
     SELECT -j.priority, j.position, r.run_id, j.stage, r.version, j.token, j.leased
     FROM jobs AS j JOIN runs AS r ON r.run = j.run
     WHERE j.ready = 1 AND j.workflow_id = ? AND j.stage = ? AND j.due_at <= ?
     ORDER BY j.priority DESC, j.position LIMIT ?
 """
-PAIR_AFTER = """
-    SELECT workflow_id, stage FROM jobs WHERE ready = 1 AND (workflow_id, stage) > (?, ?)
+_FIRST = """
+    SELECT workflow_id, stage FROM jobs WHERE ready = 1 ORDER BY workflow_id, stage LIMIT 1
+"""
+_NEXT_STAGE = """
+    SELECT workflow_id, stage FROM jobs WHERE ready = 1 AND workflow_id = ? AND stage > ?
+    ORDER BY stage LIMIT 1
+"""
+_NEXT_WORKFLOW = """
+    SELECT workflow_id, stage FROM jobs WHERE ready = 1 AND workflow_id > ?
     ORDER BY workflow_id, stage LIMIT 1
 """
 _PROMOTE = """
@@ -44,11 +51,11 @@ def list_due(
 ) -> list[DueJob] | None:
     """List the jobs whose time has come, or None if some of them are yet to be promoted."""
     moment = microseconds(now)
-    if connection.execute(WAITING, (moment,)).fetchall():
+    if connection.execute(_WAITING, (moment,)).fetchall():
         return None
     # Each pair has its own stretch of the index, so a backlog of others costs nothing.
     ready = [
-        connection.execute(READY, (workflow_id, stage, moment, limit)).fetchall()
+        connection.execute(_READY, (workflow_id, stage, moment, limit)).fetchall()
         for workflow_id, stage in _pairs(connection, workflows)
     ]
     first: Iterator[Row] = islice(merge(*ready), limit)
@@ -82,12 +89,16 @@ def _renewed(connection: sqlite3.Connection, renewal: Renewal) -> bool:
 def _pairs(
     connection: sqlite3.Connection, workflows: Workflows | None
 ) -> Iterator[tuple[str, str]]:
+    """Give each workflow with each stage that is asked for, or that has ready jobs."""
     if workflows is not None:
         for workflow_id, stages in workflows.items():
             for stage in set(stages):
                 yield workflow_id, stage
         return
-    found = connection.execute(PAIR_AFTER, ("", "")).fetchall()
+    found = connection.execute(_FIRST).fetchall()
     while found:
         yield found[0]
-        found = connection.execute(PAIR_AFTER, found[0]).fetchall()
+        found = (
+            connection.execute(_NEXT_STAGE, found[0]).fetchall()
+            or connection.execute(_NEXT_WORKFLOW, found[0][:1]).fetchall()
+        )

@@ -87,7 +87,8 @@ async def test_looking_for_jobs_goes_by_the_two_indexes(
     await trace.start()
     assert len(await store.due(at(100), workflows, 10)) == 6
     plans = await trace.plans()
-    assert scans(plans) == []
+    # Without a choice of workflows, the first entry of the index tells where to begin.
+    assert scans(plans) == ([] if workflows else ["SCAN jobs USING INDEX jobs_ready"])
     assert "SEARCH jobs USING INDEX jobs_waiting (due_at<?)" in plans
     assert any("INDEX jobs_ready (workflow_id=? AND stage=?)" in step for step in plans)
     assert not any("TEMP B-TREE" in step for step in plans)
