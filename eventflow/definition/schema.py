@@ -79,10 +79,13 @@ class Schema(Generic[T_co]):
     exact: bool = True
     _read: Hook = field(init=False, repr=False)
     _check: Hook = field(init=False, repr=False)
+    _class: Any = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_read", self._quick(exact=self.exact))
         object.__setattr__(self, "_check", self._quick(exact=True))
+        wanted = origin_of(bare(self.type))
+        object.__setattr__(self, "_class", wanted if _has_instances(wanted) else None)
 
     @property
     def name(self) -> str:
@@ -131,6 +134,8 @@ class Schema(Generic[T_co]):
         """Give the defaults of the fields that have one, as plain data by key."""
         tp = bare(self.type)
         made: dict[str, Callable[[], Any]] = {}
+        if not self.has_fields:
+            return {}
         if is_pydantic(tp):
             made = {
                 info.alias or name: functools.partial(info.get_default, call_default_factory=True)
@@ -162,9 +167,10 @@ class Schema(Generic[T_co]):
 
     def _refuse_another_class(self, value: object) -> None:
         """Refuse an instance of another class, even if it has the same fields."""
-        wanted = origin_of(bare(self.type))
-        comparable = _has_instances(wanted) and _has_instances(type(value))
-        if comparable and not isinstance(value, wanted):
+        wanted = self._class
+        if wanted is None or isinstance(value, wanted):
+            return
+        if _has_instances(type(value)):
             raise misfit(f"expected {self.name}, got {name_of(type(value))}")
 
     def _quick(self, *, exact: bool) -> Hook:

@@ -222,7 +222,7 @@ def stage(
     caller = frame.f_back if frame is not None else None
 
     def make(given: Callable[..., Any]) -> Stage[Any, Any]:
-        stage_id = _checked_id(given.__name__.replace("_", "-") if id is None else id)
+        stage_id = _checked_id(_id_of(given) if id is None else id)
         names = names_around(caller, getattr(inspect.unwrap(given), "__globals__", {}))
         signature = read_signature(
             given, names, input=input, config=config, output=output, state=state
@@ -241,6 +241,12 @@ def stage(
         )
 
     return make if function is None else make(function)
+
+
+def _id_of(function: Callable[..., Any]) -> str:
+    if not callable(function):
+        raise InvalidWorkflow(f"{function!r} is no function; options are named: @stage(id=...)")
+    return getattr(function, "__name__", "").replace("_", "-")
 
 
 def is_id(given: object) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
 from uuid import UUID
 
 import msgspec
+import pydantic
 import pytest
 from attrs import field, frozen, validators
 
@@ -290,6 +291,47 @@ def test_a_validator_may_look_at_another_field() -> None:
     """A validator that compares fields works, and its verdict is told with its field."""
     assert problems(Range, {"low": 5, "high": 3}) == [("high", "must not be below low")]
     assert problems(Range, {"low": 11}) == [("high", "must not be below low")]
+
+
+def test_a_validator_that_breaks_is_a_problem_of_the_whole_class() -> None:
+    """A validator that fails for a reason of its own refuses the value all the same."""
+
+    @frozen
+    class Broken:
+        a: int = field()
+
+        @a.validator
+        def _look(self, _: object, __: int) -> None:
+            raise AttributeError("no such thing")
+
+    assert problems(Broken, {"a": 1}) == [("", "no such thing")]
+
+
+def test_a_model_of_one_value() -> None:
+    """A pydantic root model is whatever its root is."""
+
+    class Names(pydantic.RootModel[list[str]]):
+        pass
+
+    schema: Schema[Names] = Schema(Names)
+    assert schema.dump(schema.parse(["a"])) == ["a"]
+    assert schema.defaults() == {}
+    assert problems(Names, [1])[0][0] == "[0]"
+
+
+def test_aliases_of_a_class_are_its_keys() -> None:
+    """Renamed fields are read and written by the names that JSON has for them."""
+
+    class Renamed(msgspec.Struct, rename="camel"):
+        max_items: int
+
+    class Aliased(pydantic.BaseModel):
+        max_items: int = pydantic.Field(alias="maxItems")
+
+    for tp in (Renamed, Aliased):
+        schema: Schema[object] = Schema(tp)
+        assert schema.dump(schema.parse({"maxItems": 3})) == {"maxItems": 3}
+        assert problems(tp, {"maxItems": "x", "other": 1})[0][0] in {"maxItems", "other"}
 
 
 def test_an_error_of_the_whole_class_is_told() -> None:

@@ -191,6 +191,12 @@ def test_an_option_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None
         stage(**wrong)(output_without_json)
 
 
+def test_options_are_named() -> None:
+    """An id where the function belongs is refused, with what to write."""
+    with pytest.raises(InvalidWorkflow, match=r"'extract' is no function; .*@stage\(id="):
+        stage("extract")  # type: ignore[call-overload]
+
+
 def test_a_schema_without_a_form_in_json_is_refused() -> None:
     """The message says which end of which stage it is about."""
 

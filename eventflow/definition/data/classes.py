@@ -61,7 +61,7 @@ def thorough_hook(tp: Type, converter: Converter, *, exact: bool) -> Hook:
         if tag is not None and given.get(tag[0], tag[1]) != tag[1]:
             problems.append(Problem(tag[0], f"expected {tag[1]!r}"))
         values = _converted(given, fields, converter, problems)
-        problems += _refused(cls, _defaults(given, fields) | values, problems)
+        problems += _refused(cls, _defaults(given, fields) | values)
         if problems:
             raise Misfit(problems)
         return cls(**{each.argument: values[each.name] for each in fields if each.name in values})
@@ -112,11 +112,11 @@ def _converted(
     return values
 
 
-def _refused(cls: Type, values: dict[str, Any], known: list[Problem]) -> list[Problem]:
+def _refused(cls: Type, values: dict[str, Any]) -> list[Problem]:
     """Ask the validators of an attrs class about each field, as its constructor would.
 
     A validator may look at other fields; one that stumbles over a field that is missing or wrong
-    has no verdict.
+    has no verdict here, and the constructor has the last word.
     """
     if not attrs.has(cls):
         return []
@@ -130,8 +130,7 @@ def _refused(cls: Type, values: dict[str, Any], known: list[Problem]) -> list[Pr
         try:
             each.validator(draft, each, values[each.name])
         except AttributeError:
-            if not known:
-                continue
+            continue
         except Exception as error:  # noqa: BLE001 - validators of users raise anything
             reason = _reason(each.name, error)
             problems += below(each.alias or each.name, [Problem("", reason)])

@@ -67,7 +67,7 @@ def _other_kind(given: Mapping[str, Type], wanted: Type) -> str | None:
 def _required(tp: Any) -> list[str]:  # noqa: ANN401 - any type
     if is_record(tp):
         return [each.key for each in fields_of(tp) if each.required]
-    if is_pydantic(tp):
+    if is_pydantic(tp) and not tp.__pydantic_root_model__:
         return [
             info.alias or name
             for name, info in tp.model_fields.items()

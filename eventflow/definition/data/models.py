@@ -34,6 +34,8 @@ def model_hook(model: Any, *, exact: bool) -> Hook:  # noqa: ANN401 - a pydantic
 
 def _known_keys(model: Any) -> frozenset[str] | None:  # noqa: ANN401 - a pydantic model class
     """List the keys that a model knows, or None where aliases leave that open."""
+    if model.__pydantic_root_model__:
+        return None
     keys: set[str] = set()
     for name, info in model.model_fields.items():
         if info.validation_alias is not None and not isinstance(info.validation_alias, str):

@@ -72,6 +72,8 @@ def kinds_of(tp: Type) -> Kinds:
         return frozenset(_KIND_OF_CLASS[type(plain(each))] for each in get_args(tp))
     if isinstance(tp, type) and issubclass(tp, Enum):
         return frozenset(_KIND_OF_CLASS[type(plain(each.value))] for each in tp)
+    if is_pydantic(tp) and tp.__pydantic_root_model__:
+        return ANYTHING
     if is_record(tp) or is_pydantic(tp) or is_mapping(tp):
         return frozenset({"object"})
     if is_array(tp):
