@@ -1,10 +1,16 @@
-"""Writes down what a store has acknowledged, before the process that asked can go on."""
+"""Writes down what a store has acknowledged, before the process that asked can go on.
+
+It can also kill its process at a chosen append: right before the commit, or right behind it.
+"""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
+
+from attrs import frozen
 
 from eventflow.store.contract import (
     Appended,
@@ -21,16 +27,37 @@ from eventflow.store.registry import open_store
 from eventflow.testing.checker import Acknowledged
 
 
+@frozen
+class Death:
+    """When a process kills itself.
+
+    Attributes:
+        append: At which of its appends, from 1; 0 for none.
+        committed: Whether that append is durable, though nobody was told.
+    """
+
+    append: int = 0
+    committed: bool = False
+
+
 class RecordingStore:
     """A store whose acknowledged appends are lines of a file; what was written outlives a kill."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, path: Path, death: Death) -> None:
         self._store = store
+        self._death = death
+        self._appends = 0
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append, and write down what was appended before anybody hears of it."""
+        self._appends += 1
+        last = self._appends == self._death.append
+        if last and not self._death.committed:
+            os.kill(os.getpid(), signal.SIGKILL)
         verdicts = await self._store.append(operations)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
         lines = [
             f"{operation.run_id} {verdict.version} {operation.op_id}\n"
             for operation, verdict in zip(operations, verdicts, strict=True)
@@ -76,9 +103,11 @@ class RecordingStore:
 
 
 @asynccontextmanager
-async def recording_store(url: str, folder: Path, name: str) -> AsyncIterator[Store]:
+async def recording_store(
+    url: str, folder: Path, name: str, death: Death = Death()
+) -> AsyncIterator[Store]:
     """Open a store whose acknowledgements go into a file of this name."""
-    store = RecordingStore(await open_store(url), folder / f"{name}.acks")
+    store = RecordingStore(await open_store(url), folder / f"{name}.acks", death)
     try:
         yield store
     finally:

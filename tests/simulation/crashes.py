@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from itertools import cycle, product
 from pathlib import Path
 from random import Random
 
@@ -108,16 +109,40 @@ async def _until_refused(run: ef.Run, folder: Path) -> None:
             await asyncio.sleep(0.05)
 
 
-async def killed_creator(url: str, folder: Path, seed: int, kills: int, runs: int) -> LogReport:
-    """Kill a process that creates runs, again and again: each key has one run in the end."""
-    chance = Random(seed)  # noqa: S311 - nothing secret
+async def dying_workers(url: str, folder: Path, runs: int) -> LogReport:
+    """Let each worker die around one of its first appends, until the runs have ended all the same.
+
+    It dies once right before the commit, and once between the commit and the answer.
+    """
+    async with driver(url, folder, lease=0.3) as crash:
+        created = [await crash.runtime.create_run(mixture.id, number) for number in range(runs)]
+        deaths = cycle(product([True, False], range(1, 5)))
+        while not await crash.all_ended():
+            committed, dies_at = next(deaths)
+            await _live_and_die(crash, crash.start("worker", dies_at=dies_at, committed=committed))
+        for number, run in enumerate(created):
+            assert (await run.state()).output == outcome(number)
+        return await crash.check()
+
+
+async def _live_and_die(crash: Driver, worker: Child) -> None:
+    """Wait until a worker has killed itself, or there is nothing left that it could do."""
+    while (code := worker.ended()) is None:
+        if await crash.all_ended():
+            code = await worker.end(signal.SIGKILL)
+            break
+        await asyncio.sleep(0.05)
+    assert code == -signal.SIGKILL
+
+
+async def dying_creators(url: str, folder: Path, deaths: int, runs: int) -> LogReport:
+    """Let processes that create runs die around each of their appends: a key has one run."""
     async with driver(url, folder) as crash:
-        for _ in range(kills):
-            creator = crash.start("creator", runs)
-            await crash.until_marked(f"{creator.name}.acks")
-            await asyncio.sleep(chance.uniform(0, 0.03))
-            await creator.end(signal.SIGKILL)
-        assert await crash.start("creator", runs).wait() == 0
+        for death in range(deaths):
+            committed = death % 2 == 1
+            creator = crash.start("creator", runs=runs, dies_at=death // 2 + 1, committed=committed)
+            assert await creator.wait() == -signal.SIGKILL
+        assert await crash.start("creator", runs=runs).wait() == 0
         crew = [crash.start("worker") for _ in range(2)]
         await crash.until_all_ended()
         for worker in crew:

@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import count
@@ -94,10 +93,13 @@ class Driver:
     _nursery: Nursery
     _names: Iterator[int]
 
-    def start(self, role: str, runs: int = 0) -> Child:
+    def start(
+        self, role: str, *, runs: int = 0, dies_at: int = 0, committed: bool = False
+    ) -> Child:
         """Start a process that plays a part."""
         name = f"{role}-{next(self._names)}"
-        part = Part(role, name, self.url, str(self.folder), self.lease, runs)
+        folder = str(self.folder)
+        part = Part(role, name, self.url, folder, self.lease, runs, dies_at, committed)
         pid = self._nursery.ask("start", asdict(part))
         assert pid is not None
         return Child(name, pid, self._nursery)
@@ -110,10 +112,13 @@ class Driver:
 
     async def until_all_ended(self, seconds: float = 60.0) -> None:
         """Wait until no run is alive."""
-        give_up_at = time.monotonic() + seconds
-        while left := (await self.store.runs(RunQuery(statuses=ALIVE, limit=5))).items:
-            assert time.monotonic() < give_up_at, f"not ended after {seconds} s: {left}"
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(seconds):
+            while not await self.all_ended():  # noqa: ASYNC110 - another process does it
+                await asyncio.sleep(0.1)
+
+    async def all_ended(self) -> bool:
+        """Tell whether no run is alive."""
+        return not (await self.store.runs(RunQuery(statuses=ALIVE, limit=1))).items
 
     async def check(self) -> LogReport:
         """Check the whole log, and that nothing is lost of what any process was told."""

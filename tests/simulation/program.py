@@ -1,12 +1,14 @@
 """What the processes of a crash test do: each is told its part as data, and may die at any time."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from attrs import frozen
 
 import eventflow as ef
-from tests.simulation.acknowledgements import recording_store
+from eventflow.store.contract import Store
+from tests.simulation.acknowledgements import Death, recording_store
 from tests.simulation.workflows import WORKFLOWS, mixture
 
 
@@ -21,6 +23,8 @@ class Part:
         folder: Where to write.
         lease: Seconds after which a silent worker is taken for dead.
         runs: How many runs a creator creates.
+        dies_at: At which of its appends it kills itself, from 1; 0 for none.
+        committed: Whether it dies right behind that commit, or right before it.
     """
 
     role: str
@@ -29,6 +33,13 @@ class Part:
     folder: str
     lease: float
     runs: int = 0
+    dies_at: int = 0
+    committed: bool = False
+
+    def open_store(self) -> AbstractAsyncContextManager[Store]:
+        """Open the store, so that it writes down what it acknowledges, and kills on time."""
+        death = Death(self.dies_at, self.committed)
+        return recording_store(self.url, Path(self.folder), self.name, death)
 
 
 def play(part: Part) -> None:
@@ -39,9 +50,8 @@ def play(part: Part) -> None:
 
 async def work(part: Part) -> None:
     """Be a worker until SIGTERM."""
-    folder = Path(part.folder)
     async with (
-        recording_store(part.url, folder, part.name) as store,
+        part.open_store() as store,
         ef.Runtime(
             store,
             WORKFLOWS,
@@ -59,7 +69,7 @@ async def create(part: Part) -> None:
     """Create runs, a few at once, each under a key of its own that is the same next time."""
     slots = asyncio.Semaphore(4)
     async with (
-        recording_store(part.url, Path(part.folder), part.name) as store,
+        part.open_store() as store,
         ef.Runtime(store, WORKFLOWS) as runtime,
     ):
 

@@ -31,8 +31,15 @@ async def test_a_key_has_one_run_however_often_its_creator_dies(
     store_url: str, tmp_path: Path
 ) -> None:
     """Whether it was killed before the commit, or between the commit and the answer."""
-    report = await crashes.killed_creator(store_url, tmp_path, seed=1, kills=6, runs=30)
-    assert report.runs == 30
+    report = await crashes.dying_creators(store_url, tmp_path, deaths=8, runs=24)
+    assert report.runs == 24
+
+
+async def test_workers_that_die_around_a_commit_lose_nothing(
+    store_url: str, tmp_path: Path
+) -> None:
+    """Scenario 17: whatever is durable is gone on from, whoever was told of it."""
+    await crashes.dying_workers(store_url, tmp_path, runs=1)
 
 
 async def test_a_stage_that_kills_its_process_ends_failed(store_url: str, tmp_path: Path) -> None:
@@ -52,10 +59,14 @@ async def test_long_storms_lose_nothing(store_url: str, tmp_path: Path, seed: in
 
 @pytest.mark.deep
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("seed", range(2, 7))
-async def test_creators_that_die_often_repeat_nothing(
-    store_url: str, tmp_path: Path, seed: int
-) -> None:
-    """A hundred times, each in the middle of what it does."""
-    report = await crashes.killed_creator(store_url, tmp_path, seed=seed, kills=100, runs=200)
-    assert report.runs == 200
+async def test_creators_that_die_often_repeat_nothing(store_url: str, tmp_path: Path) -> None:
+    """A hundred times, each around another commit."""
+    report = await crashes.dying_creators(store_url, tmp_path, deaths=100, runs=300)
+    assert report.runs == 300
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+async def test_many_runs_survive_workers_that_always_die(store_url: str, tmp_path: Path) -> None:
+    """None of them ever stops in peace."""
+    await crashes.dying_workers(store_url, tmp_path, runs=20)
