@@ -109,6 +109,10 @@ class Stage(Generic[In_contra, Out_co]):
         return function
 
 
+Dependencies: TypeAlias = Iterable[str | Stage[Any, Any]] | str | Stage[Any, Any]
+"""Stages that must come earlier, as stages or as ids; a single one needs no list."""
+
+
 class Decorator(Protocol):
     """Makes a stage of a function."""
 
@@ -170,7 +174,7 @@ def stage(
     id: str | None = None,
     name: str | None = None,
     description: str = "",
-    dependencies: Iterable[str | Stage[Any, Any]] = (),
+    dependencies: Dependencies = (),
     retry: Retry = ...,
     timeout: float | None = None,
     state: Type = ...,
@@ -186,7 +190,7 @@ def stage(
     id: str | None = None,
     name: str | None = None,
     description: str = "",
-    dependencies: Iterable[str | Stage[Any, Any]] = (),
+    dependencies: Dependencies = (),
     retry: Retry = Retry(),  # noqa: B008 - frozen
     timeout: float | None = None,
     state: Type = UNSAID,
@@ -288,7 +292,7 @@ def _checked_timeout(stage_id: str, timeout: float | None) -> float | None:
     return float(timeout)
 
 
-def _ids(dependencies: Iterable[str | Stage[Any, Any]]) -> tuple[str, ...]:
+def _ids(dependencies: Dependencies) -> tuple[str, ...]:
     if isinstance(dependencies, str | Stage):
         dependencies = (dependencies,)
     return tuple(each if isinstance(each, str) else each.id for each in dependencies)

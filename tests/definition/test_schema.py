@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum, StrEnum
+from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NewType, TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ import msgspec
 import pydantic
 import pytest
 from attrs import field, frozen, validators
+from typing_extensions import TypeAliasType
 
 from eventflow.definition.schema import Schema, dump_json
 from eventflow.errors import InvalidData, InvalidInput, InvalidOutput, InvalidWorkflow, Problem
@@ -92,6 +94,40 @@ class Private:
     shown: int = field(init=False, default=3)
 
 
+class Name(str):
+    __slots__ = ()
+
+
+class Number(int):
+    pass
+
+
+class Ratio(float):
+    pass
+
+
+Alias = TypeAliasType("Alias", list[int])
+
+
+@frozen
+class Held(Generic[T]):
+    held: T
+
+
+@frozen
+class NamedHolder(Held[T]):
+    name: str = "x"
+
+
+@frozen
+class Pets:
+    pets: list[Cat | Dog]
+    by_name: dict[str, "Cat | Dog"]
+    more: "Pets | None" = None
+    plain: Any = None
+    pair: tuple[Cat | Dog, int] | None = None
+
+
 def problems(tp: Any, data: object) -> list[tuple[str, str]]:  # noqa: ANN401
     """Parse data that does not fit, and list the problems."""
     with pytest.raises(InvalidInput) as caught:
@@ -146,6 +182,16 @@ PLAIN_VALUES: list[tuple[Any, object, object]] = [
     (Started | Ended, {"at": 1, "kind": "ended"}, Ended(1)),
     (Tagged | OtherTagged, {"type": "t2", "value": 1}, OtherTagged(1)),
     (Private, {"secret": 1}, Private(1)),
+    (Path, "a/b", Path("a/b")),
+    (Name, "a", Name("a")),
+    (Number, 3, Number(3)),
+    (Ratio, 0.5, Ratio(0.5)),
+    (Alias, [1], [1]),
+    (Literal[Colour.RED] | None, "red", Colour.RED),
+    (Literal["a"] | int, 3, 3),
+    (Colour | int, "red", Colour.RED),
+    (dict[bool, int], {"true": 1}, {True: 1}),
+    (NamedHolder[AttrsName], {"held": {"name": "a"}}, NamedHolder(AttrsName("a"))),
 ]
 
 
@@ -465,6 +511,59 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
     """Text that no database could keep is refused before it gets there."""
     with pytest.raises(InvalidData, match="surrogate"):
         Schema(str).dump("\ud800")
+
+
+def test_json_schema_of_unions_within_a_class() -> None:
+    """Wherever a union of classes is, its members are described, and a class may hold itself."""
+    described = Schema(Pets).json_schema()
+    either = {"anyOf": [{"$ref": "#/$defs/Cat"}, {"$ref": "#/$defs/Dog"}]}
+    pets = described["$defs"]["Pets"]
+    assert described["$ref"] == "#/$defs/Pets"
+    assert pets["required"] == ["pets", "by_name"]
+    assert pets["properties"] == {
+        "pets": {"type": "array", "items": either},
+        "by_name": {"type": "object", "additionalProperties": either},
+        "more": {"anyOf": [{"$ref": "#/$defs/Pets"}, {"type": "null"}]},
+        "plain": {},
+        "pair": {
+            "anyOf": [
+                {
+                    "type": "array",
+                    "prefixItems": [either, {"type": "integer"}],
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+                {"type": "null"},
+            ]
+        },
+    }
+
+
+UNKEPT: list[object] = [
+    object(),
+    Decimal("NaN"),
+    {1.5: 1, None: 2},
+    [math.inf],
+    [1, {"a": object()}],
+    AttrsOrder(1, [object()]),  # type: ignore[list-item]
+]
+
+
+@pytest.mark.parametrize("value", UNKEPT, ids=repr)
+def test_what_has_no_meaning_in_json_is_refused(value: object) -> None:
+    """Whatever could not be read back as it was is not kept."""
+    with pytest.raises(InvalidOutput, match="The value cannot be stored as JSON"):
+        dump_json(value, InvalidOutput)
+
+
+def test_any_value_with_a_meaning_is_kept() -> None:
+    """Without a schema, a value is written by what it is."""
+    order = AttrsOrder(1, [AttrsName("a")])
+    assert dump_json({"order": order, 2: (Colour.RED, {"b", "a"}), True: Name("x")}) == {
+        "order": {"count": 1, "names": [{"name": "a"}]},
+        "2": ["red", ["a", "b"]],
+        "true": "x",
+    }
 
 
 def test_the_data_is_never_shared() -> None:

@@ -65,6 +65,20 @@ def test_options_say_otherwise() -> None:
     assert types_of(given) == (NoneType, NoneType, str, dict[str, int])
 
 
+def test_a_single_dependency_needs_no_list() -> None:
+    """One id, or one stage, is as good as a list of one."""
+
+    @stage(dependencies="earlier")
+    def one(ctx: StageContext[None]) -> int:
+        return 1
+
+    @stage(dependencies=one)
+    def other(ctx: StageContext[None]) -> int:
+        return 1
+
+    assert (one.dependencies, other.dependencies) == (("earlier",), ("one",))
+
+
 async def test_a_stage_can_be_called_like_its_function() -> None:
     """A unit test hands a stage whatever it needs of a context."""
     context: Any = SimpleNamespace(input=AttrsOrder(1, [AttrsName("a")]))

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from cattrs import Converter
+from typing_extensions import TypeAliasType
 
 from eventflow.definition.data import classes, containers, leaves, models, unions
 from eventflow.definition.data.problems import Hook
@@ -41,6 +42,7 @@ def converter(*, thorough: bool, exact: bool) -> Converter:
     make_class = classes.thorough_hook if thorough else classes.quick_hook
     register(is_record, lambda tp: make_class(tp, made, exact=exact))
     register(is_pydantic, lambda tp: models.model_hook(tp, exact=exact))
+    register(_is_alias, lambda tp: made.get_structure_hook(tp.__value__))
     register(_is_constrained, lambda tp: _constrained(tp, made))
     return made
 
@@ -64,6 +66,10 @@ def _given(hook: Hook, _: Type) -> Hook:
 
 def _is_anything(tp: Type) -> bool:
     return tp is Any or tp is object
+
+
+def _is_alias(tp: Type) -> bool:
+    return isinstance(tp, TypeAliasType)
 
 
 def _is_literal(tp: Type) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, TypeAlias, get_args
 
 import msgspec
 
-from eventflow.definition.data.containers import is_array, is_mapping
+from eventflow.definition.data.containers import is_array, is_fixed_tuple, is_mapping
 from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record
 from eventflow.definition.data.unions import bare, is_union, members_of, name_of
 
@@ -53,6 +53,10 @@ def _put_together(tp: Type, definitions: Described) -> Described:
         return {"anyOf": [_described(each, definitions) for each in members_of(tp)]}
     if is_record(tp):
         return _record(tp, definitions)
+    if is_fixed_tuple(tp):
+        places = [_described(each, definitions) for each in get_args(tp)]
+        length = len(places)
+        return {"type": "array", "prefixItems": places, "minItems": length, "maxItems": length}
     if is_array(tp) and get_args(tp):
         return {"type": "array", "items": _described(get_args(tp)[0], definitions)}
     if is_mapping(tp) and get_args(tp):
