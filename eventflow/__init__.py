@@ -21,6 +21,7 @@ from eventflow.errors import (
     RunNotFound,
     StageNotFound,
     StoreUnavailable,
+    UnknownStore,
     WorkflowNotFound,
 )
 from eventflow.runtime.run import Run
@@ -53,6 +54,7 @@ __all__ = [
     "Status",
     "StoreUnavailable",
     "Suspended",
+    "UnknownStore",
     "Workflow",
     "WorkflowNotFound",
     "define_workflow",

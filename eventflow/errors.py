@@ -7,6 +7,7 @@ EventflowError
 ├── InvalidData
 │   ├── InvalidInput, InvalidConfig      what a caller gave
 │   └── InvalidOutput                    what a stage returned, suspended with or was answered
+├── InvalidSettings, RuntimeNotOpen      how a runtime is set up or used
 ├── CannotRerun, RunEnded                a command that the state of the run does not allow
 ├── RunFailed, RunCancelled              how a run ended
 ├── ResultTimeout
@@ -87,6 +88,14 @@ class InvalidConfig(InvalidData):
 
 class InvalidOutput(InvalidData):
     """An output, a suspended state or a check result does not fit its schema."""
+
+
+class InvalidSettings(EventflowError):
+    """A setting, or the URL of a store, is not what it can be."""
+
+
+class RuntimeNotOpen(EventflowError):
+    """A runtime was used outside of its `async with` block."""
 
 
 class CannotRerun(EventflowError):

@@ -8,10 +8,14 @@ takes all that have gathered since. The technique is that of database logs (DeWi
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from typing import TypeAlias
 
+from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation, Store, Verdict
 
 MOST_AT_ONCE = 500
+
+Waiting: TypeAlias = tuple[Operation, asyncio.Future[Verdict]]
 
 
 class GroupCommit:
@@ -26,7 +30,7 @@ class GroupCommit:
     def __init__(self, store: Store, appended: Callable[[int, int], None]) -> None:
         self._store = store
         self._appended = appended
-        self._waiting: deque[tuple[Operation, asyncio.Future[Verdict]]] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
 
     async def append(self, operation: Operation) -> Verdict:
@@ -56,10 +60,18 @@ class GroupCommit:
         finally:
             self._writer = None
 
-    async def _write_batch(self, batch: list[tuple[Operation, asyncio.Future[Verdict]]]) -> None:
+    async def _write_one_by_one(self, batch: list[Waiting]) -> None:
+        """Find the operation that the store cannot take, so that no other one suffers for it."""
+        for each in batch:
+            await self._write_batch([each])
+
+    async def _write_batch(self, batch: list[Waiting]) -> None:
         try:
             verdicts = await self._store.append([operation for operation, _ in batch])
         except Exception as error:  # noqa: BLE001 - each caller gets it
+            if len(batch) > 1 and not isinstance(error, StoreUnavailable):
+                await self._write_one_by_one(batch)
+                return
             for _, answer in batch:
                 if not answer.done():
                     answer.set_exception(error)

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from eventflow.definition.workflow import Workflow
-from eventflow.errors import WorkflowNotFound
+from eventflow.errors import InvalidWorkflow, WorkflowNotFound
 
 AnyWorkflow: TypeAlias = Workflow[Any, Any]
 
@@ -30,9 +30,13 @@ class Catalog:
         self._claimable: dict[str, frozenset[str]] = {}
         if isinstance(workflows, Mapping):
             workflows = workflows.values()
+        if isinstance(workflows, Workflow):
+            raise InvalidWorkflow(
+                f"workflows= takes several workflows: give [{workflows.id}], and not one alone"
+            )
         if not isinstance(workflows, WorkflowSource):
             for workflow in workflows:
-                self._add(workflow)
+                self._add_once(workflow)
 
     def find(self, workflow_id: str) -> AnyWorkflow | None:
         """Give a workflow, or None if there is none with this id."""
@@ -65,6 +69,15 @@ class Catalog:
     def claimable(self) -> Mapping[str, Collection[str]]:
         """Give the stages of each workflow that this process can execute."""
         return self._claimable
+
+    def _add_once(self, workflow: AnyWorkflow) -> None:
+        if not isinstance(workflow, Workflow):
+            raise InvalidWorkflow(
+                f"{workflow!r} is not a workflow; end its definition with .build()"
+            )
+        if workflow.id in self._known:
+            raise InvalidWorkflow(f'Two workflows have the id "{workflow.id}"; rename one')
+        self._add(workflow)
 
     def _add(self, workflow: AnyWorkflow) -> None:
         self._known[workflow.id] = workflow

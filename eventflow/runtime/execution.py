@@ -139,7 +139,8 @@ class Execution:
             TimeoutError: The attempt took too long, and the code was cancelled.
         """
         work = asyncio.ensure_future(self._start(function, arguments))
-        job.begin(work)
+        if inspect.iscoroutinefunction(function):
+            job.begin(work)
         timeout = _timeout(job)
         try:
             if timeout is not None:

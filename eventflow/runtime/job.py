@@ -51,7 +51,7 @@ class Job:
         self._work: asyncio.Future[object] | None = None
 
     def begin(self, work: asyncio.Future[object]) -> None:
-        """Remember the user's code that is under way, so that losing the claim cancels it."""
+        """Remember the coroutine that is under way, so that losing the claim cancels it."""
         self._work = work
         if self.lost:
             work.cancel()

@@ -14,7 +14,7 @@ from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo
 from eventflow.definition.workflow import Workflow
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import InvalidOutput, StoreUnavailable
+from eventflow.errors import InvalidOutput, StaleToken, StoreUnavailable
 from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Postpone, Report, error_info
@@ -67,7 +67,10 @@ class Reporter:
     async def report(self, job: Job, result: Report) -> Outcome | None:
         """Append what a job came to; a store that is away is waited for while the claim holds.
 
-        Gives None when nothing was appended: the job was postponed, or the claim is gone.
+        Gives None when the job was postponed.
+
+        Raises:
+            StaleToken: The claim is gone; the result was recorded as discarded.
         """
         outage = Outage(f"report of {job.run.run_id} {job.state.id}", self.clock)
         if isinstance(result, Postpone):
@@ -79,9 +82,12 @@ class Reporter:
             self._claim_what_follows(work)
             return work
 
-        return await execute_until_known(
+        outcome = await execute_until_known(
             self.journal, job.run.run_id, decide, actor=self.claimer.worker, outage=outage
         )
+        if any(isinstance(event, e.ResultDiscarded) for event in outcome.events):
+            raise StaleToken(job.run.run_id, job.state.id, job.token)
+        return outcome
 
     async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
         renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)

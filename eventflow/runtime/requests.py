@@ -23,6 +23,7 @@ from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
 
 DEFAULT_PRIORITY = 5
+HIGHEST_PRIORITY = 2**31 - 1
 
 GivenConfig = Mapping[str, Any]
 """Config as callers give it: by stage id, the fields that differ from the defaults."""
@@ -95,16 +96,14 @@ class Requests:
         workflow = self.catalog.get(asked.workflow_id)
         given = parsed_input(workflow, asked.input)
         config = workflow.validate_config(asked.config or {})
-        priority = asked.priority
-        if priority is None:
-            priority = self.workflow_priority(workflow.id)
-        metadata = {name: dump_json(value) for name, value in asked.metadata.items()}
+        priority = self._priority(asked)
+        metadata = stored_metadata(asked.metadata)
         command = CreateRun(
             now=self.clock.now(),
             plan=workflow.plan,
             input=given,
             config=config,
-            priority=DEFAULT_PRIORITY if priority is None else priority,
+            priority=priority,
             metadata=metadata,
             idempotency_key=asked.idempotency_key,
             request_hash=request_hash(workflow.id, given, config, priority, metadata),
@@ -158,11 +157,24 @@ class Requests:
             plan=goes_on.plan,
             config=goes_on.config,
             input=goes_on.input,
-            metadata={name: dump_json(value) for name, value in given.items()},
+            metadata=stored_metadata(given),
             idempotency_key=asked.idempotency_key,
             request_hash=request_hash(run_id, _rewinding_hash(asked)),
         )
         return await self._create(command, f"fork:{run_id}:{asked.idempotency_key}", asked.actor)
+
+    def _priority(self, asked: Creation) -> int:
+        given = asked.priority
+        if given is None:
+            given = self.workflow_priority(asked.workflow_id)
+        if given is None:
+            return DEFAULT_PRIORITY
+        if type(given) is not int or abs(given) > HIGHEST_PRIORITY:
+            raise InvalidInput(
+                f"The priority of a run is a whole number from {-HIGHEST_PRIORITY} to "
+                f"{HIGHEST_PRIORITY}, not {given!r}"
+            )
+        return given
 
     async def _create(self, command: CreateRun, key: str, actor: str | None) -> str:
         run_id = self.new_id()
@@ -224,6 +236,21 @@ def parsed_input(workflow: Workflow[Any, Any], given: object) -> JSON:
     """
     schema = workflow.input_schema
     return schema.dump(schema.parse(given, InvalidInput), InvalidInput)
+
+
+def stored_metadata(given: Mapping[str, object]) -> dict[str, JSON]:
+    """Give metadata as plain data.
+
+    Raises:
+        InvalidInput: A value has no meaning in JSON, or a key is not text.
+    """
+    for name in given:
+        if not isinstance(name, str):
+            raise InvalidInput(f"The keys of metadata are text, not {name!r}")
+    return {
+        name: dump_json(value, InvalidInput, f'the metadata "{name}"')
+        for name, value in given.items()
+    }
 
 
 def request_hash(*parts: JSON) -> str:

@@ -12,7 +12,7 @@ from attrs import frozen
 from eventflow.core.projection import RunRow
 from eventflow.core.values import Status
 from eventflow.engine.journal import Journal
-from eventflow.errors import EventflowError
+from eventflow.errors import InvalidInput, RuntimeNotOpen
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.identifiers import new_id, random_number
@@ -27,10 +27,6 @@ from eventflow.store.contract import RunQuery, Store
 from eventflow.store.registry import open_store, redact
 
 WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
-
-
-class RuntimeNotOpen(EventflowError):
-    """A runtime was used outside of its `async with` block."""
 
 
 @frozen
@@ -192,18 +188,28 @@ class Runtime:
             status: Only runs in this status, or in one of these.
             workflow: Only runs of this workflow.
             metadata: Only runs whose metadata has all these values.
-            limit: At most so many.
+            limit: At most so many, and at least one.
             after: The `next` of the page before.
+
+        Raises:
+            InvalidInput: There is no such status, limit or page.
         """
         given = [status] if isinstance(status, str) else status
         query = RunQuery(
-            statuses=None if given is None else [Status(each) for each in given],
+            statuses=None if given is None else [_status(each) for each in given],
             workflow_id=workflow,
             metadata=metadata or {},
             limit=limit,
             after=after,
         )
-        page = await self._open_parts.handles.journal.store.runs(query)
+        if limit < 1:
+            raise InvalidInput(f"A page of runs has at least one; limit is {limit}")
+        try:
+            page = await self._open_parts.handles.journal.store.runs(query)
+        except ValueError as error:
+            raise InvalidInput(
+                f"This is not the cursor of a page: {after!r}; give the `next` of the page before"
+            ) from error
         return RunList(tuple(item.run for item in page.items), page.next)
 
     async def unclaimable_runs(self) -> list[UnclaimableRun]:
@@ -296,6 +302,14 @@ class Runtime:
 
     def _worker_id(self) -> str:
         return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+
+
+def _status(given: Status | str) -> Status:
+    try:
+        return Status(given)
+    except ValueError:
+        there = ", ".join(Status)
+        raise InvalidInput(f'There is no status "{given}"; there are: {there}') from None
 
 
 @frozen

@@ -4,13 +4,19 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen
 
-from eventflow.errors import EventflowError
+from eventflow.errors import InvalidSettings
 
 
-class InvalidSettings(EventflowError):
-    """A setting has a value that it cannot have."""
+def _is_above_zero(_: object, field: "Attribute[Any]", value: object) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+        raise ValueError(f"{field.name} is a number above 0, not {value!r}")
+
+
+def _is_a_count(_: object, field: "Attribute[Any]", value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise ValueError(f"{field.name} is a whole number from 1 on, not {value!r}")
 
 
 @frozen(kw_only=True)
@@ -27,10 +33,10 @@ class Settings:
     """
 
     store_url: str = field(default="sqlite:///eventflow.db", repr=False)
-    poll_interval: float = field(default=10.0, validator=validators.gt(0))
-    job_poll_interval: float = field(default=1.0, validator=validators.gt(0))
-    stale_job_threshold: float = field(default=60.0, validator=validators.gt(0))
-    concurrency: int = field(default=16, validator=validators.ge(1))
+    poll_interval: float = field(default=10.0, validator=_is_above_zero)
+    job_poll_interval: float = field(default=1.0, validator=_is_above_zero)
+    stale_job_threshold: float = field(default=60.0, validator=_is_above_zero)
+    concurrency: int = field(default=16, validator=_is_a_count)
     worker_id: str | None = None
 
     @classmethod

@@ -14,7 +14,7 @@ from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import EventflowError, StoreUnavailable
+from eventflow.errors import EventflowError, StaleToken, StoreUnavailable
 from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
@@ -176,7 +176,7 @@ class Worker:
         try:
             result = await self._execution.perform(job)
             outcome = await self._reporter.report(job, result)
-        except JobLost:
+        except (JobLost, StaleToken):
             logger().warning("stage.lost", run_id=job.run.run_id, stage=job.state.id)
             return
         except asyncio.CancelledError:

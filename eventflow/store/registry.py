@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TypeAlias, cast
 from urllib.parse import unquote
 
-from eventflow.errors import UnknownStore
+from eventflow.errors import InvalidSettings, UnknownStore
 from eventflow.store.contract import Store
 
 GROUP = "eventflow.stores"
@@ -26,7 +26,7 @@ async def open_store(url: str) -> Store:
     Raises:
         UnknownStore: No installed store has this scheme, or what it needs is not installed.
         StoreUnavailable: The store cannot be reached.
-        ValueError: The store does not understand the rest of the URL.
+        InvalidSettings: The store does not understand the rest of the URL.
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
@@ -39,7 +39,10 @@ async def open_store(url: str) -> Store:
             f"No installed store answers to {scheme}://; there are: {_installed()}. "
             f"Install the package that provides it, or correct the URL"
         )
-    return await _load(next(iter(found)))(url)
+    try:
+        return await _load(next(iter(found)))(url)
+    except ValueError as error:
+        raise InvalidSettings(f"{redact(url)} is not the URL of a store: {error}") from None
 
 
 def redact(url: str) -> str:

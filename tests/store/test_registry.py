@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint, EntryPoints
 
 import pytest
 
-from eventflow.errors import UnknownStore
+from eventflow.errors import InvalidSettings, UnknownStore
 from eventflow.store import registry
 from eventflow.store.memory import MemoryStore
 from eventflow.store.registry import GROUP, open_store, redact
@@ -33,7 +33,7 @@ async def test_any_package_can_bring_a_store(install: Install) -> None:
     """The entry point is called with the whole URL."""
     install([("mine", f"{MemoryStore.__module__}:connect")])
     assert isinstance(await open_store("mine://"), MemoryStore)
-    with pytest.raises(ValueError, match="has no name"):
+    with pytest.raises(InvalidSettings, match="has no name"):
         await open_store("mine://name")
 
 
