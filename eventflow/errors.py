@@ -14,7 +14,8 @@ EventflowError
 ├── IdempotencyMismatch
 ├── StaleToken                           a result that came too late
 ├── StoreUnavailable, UnknownStore, SchemaTooNew
-└── HistoryAltered
+├── HistoryAltered
+└── CannotCopy                           a history that the target has otherwise
 ```
 """
 
@@ -190,3 +191,17 @@ class HistoryAltered(EventflowError):
         self.run_id = run_id
         self.version = version
         super().__init__(f"The history of run {run_id} was altered at version {version}: {reason}")
+
+
+class CannotCopy(EventflowError):
+    """A run cannot be copied to a store that has something else in its place.
+
+    Attributes:
+        run_id: The run.
+        version: The first event that cannot be copied.
+    """
+
+    def __init__(self, run_id: str, version: int, reason: str) -> None:
+        self.run_id = run_id
+        self.version = version
+        super().__init__(f"Run {run_id} cannot be copied: {reason}")

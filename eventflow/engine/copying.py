@@ -1,21 +1,18 @@
 """Copies a log to another store, event by event as it was written; it never encodes one again.
 
-The target alone says how far the copy has come, so a copy that was cut off at any point is taken
-up by calling again, and a run that went on in the source is caught up in the same way.
+The target alone says how far a copy has come, so one that was cut off at any point is taken up by
+calling again, and runs that went on in the source are caught up in the same way.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import groupby
-from typing import TypeAlias
+from typing import TypeAlias, assert_never
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
-from eventflow.core.projection import changes
 from eventflow.core.values import Status
-from eventflow.engine.copied import CopiedRun, CopiedRuns
-from eventflow.engine.keys import key_of_event
+from eventflow.engine.copied import CopiedRuns, another_history
 from eventflow.errors import CannotCopy, HistoryAltered
-from eventflow.store.chain import follow
 from eventflow.store.contract import (
     Appended,
     Conflict,
@@ -25,16 +22,15 @@ from eventflow.store.contract import (
     RunQuery,
     Store,
     StoredEvent,
-    Verdict,
 )
-from eventflow.store.envelope import open_envelope
 
 BATCH = 500
-"""Events that are read at once, unless another number is given."""
+"""How many events are read at once, unless another number is given."""
 
-ALIVE = tuple(status for status in Status if not status.ended)
-
+_ALIVE = tuple(status for status in Status if not status.ended)
 _ROWS = 200
+
+Events: TypeAlias = Sequence[StoredEvent]
 
 
 @frozen
@@ -42,9 +38,9 @@ class CopyReport:
     """How far a copy has come.
 
     Attributes:
-        position: All events of the source up to this position are in the target.
+        position: Everything in the source up to this position is in the target.
         copied: How many events this call has appended.
-        present: How many the target had already.
+        present: How many events the target had already.
         runs: How many runs this call has created in the target.
     """
 
@@ -54,7 +50,7 @@ class CopyReport:
     runs: int = 0
 
 
-Progress: TypeAlias = Callable[[CopyReport], None]
+Progress: TypeAlias = Callable[[CopyReport], object]
 """Is told how far a copy has come, after each batch."""
 
 
@@ -66,124 +62,149 @@ async def copy_history(
     batch: int = BATCH,
     after: int = 0,
 ) -> CopyReport:
-    """Copy all runs of a store to another, until nothing new is found in the source.
+    """Copy all runs to another store, until the source has nothing more.
 
     Each event arrives as it is: run id, version, bytes, time, actor, operation and hash; only its
     position is the target's own. Rows come from folding, and idempotency keys count as before.
-    What workers have renewed is carried over at the end.
+    What workers have renewed, which no event tells, is carried over at the end.
 
     Args:
-        source: What to read. Nobody need stop; what is appended later takes a further call.
-        target: Where to append; it may hold other runs, and the beginnings of these.
+        source: What to read; what is appended to it later takes a further call.
+        target: Where to append; it may hold other runs, and these runs up to some version.
         progress: Is called after each batch.
         batch: How many events to read at once; an operation is never split.
-        after: Begin behind this position of the source; what comes before it is in the target.
+        after: Begin behind this position of the source: the `position` of an earlier report.
 
     Raises:
-        CannotCopy: A run, or an idempotency key, is another one in the target; nothing of the
-            target was overwritten.
-        HistoryAltered: An event of the source does not fit; nothing from that batch on was
-            written.
+        CannotCopy: A run or an idempotency key is another one in the target; nothing was
+            overwritten.
+        HistoryAltered: An event of the source does not fit; neither it nor anything behind it was
+            appended.
         StoreUnavailable: One of the stores is away; call again to go on.
-        ValueError: `batch` is not at least 1.
+        ValueError: The batch is empty.
     """
     if batch < 1:
         raise ValueError(f"a batch has at least one event, not {batch}")
-    copier = _Copier(source, target, batch, CopyReport(position=after))
-    while await copier.copy_batch():
+    runs = CopiedRuns(target, begun=after > 0)
+    report = CopyReport(position=after)
+    async for operations in _operations(source, after, batch):
+        missing = await _missing(runs, operations)
+        for call in _calls(missing):
+            await _append(target, call)
+        runs.forget_oldest()
+        report = _further(report, operations, missing)
         if progress is not None:
-            progress(copier.report)
-    await copier.carry_renewals()
-    return copier.report
+            progress(report)
+    await _carry_renewals(source, target)
+    return report
 
 
-@define
-class _Copier:
-    """One copy under way.
-
-    Attributes:
-        left: The events of an operation whose end was not read yet.
-    """
-
-    source: Store
-    target: Store
-    batch: int
-    report: CopyReport
-    runs: CopiedRuns = field(init=False)
-    left: list[StoredEvent] = field(factory=list)
-
-    def __attrs_post_init__(self) -> None:
-        self.runs = CopiedRuns(self.target, from_the_start=self.report.position == 0)
-
-    async def copy_batch(self) -> bool:
-        """Read some events and append those that the target lacks; False if there were none."""
-        events = await self._read()
-        if not events:
-            return False
-        operations: list[Operation] = []
-        await self.runs.meet([event.run_id for event in events])
-        for operation in _operations(events):
-            missing = await self._missing(operation)
-            if missing:
-                operations.append(await self._operation(missing))
+async def _operations(source: Store, after: int, batch: int) -> AsyncIterator[Sequence[Events]]:
+    """Yield the log as whole operations, some at a time."""
+    held: list[StoredEvent] = []
+    full = True
+    while full:
+        page = await source.read_all(after, batch)
+        _refuse_gaps(page, after)
+        after += len(page)
+        full = len(page) == batch
+        operations = [list(each) for _, each in groupby([*held, *page], key=_operation_of)]
+        held = operations.pop() if full else []
         if operations:
-            for operation, verdict in zip(
-                operations, await self.target.append(operations), strict=True
-            ):
-                _refuse_unless_appended(operation, verdict)
-        self.runs.forget_oldest()
-        self._count(events, operations)
-        return True
+            yield operations
 
-    async def carry_renewals(self) -> None:
-        """Move due times as heartbeats and answered checks have moved them in the source.
 
-        They leave no event. Where the run went on in either store, the token is another one, and
-        nothing is moved.
-        """
-        query: RunQuery | None = RunQuery(statuses=ALIVE, limit=_ROWS)
-        while query is not None:
-            page = await self.source.runs(query)
-            await self.target.renew(
-                [
-                    Renewal(rows.run.run_id, job.stage, job.token, job.due_at, leased=job.leased)
-                    for rows in page.items
-                    for job in rows.jobs
-                    if job.token
-                ]
+def _operation_of(event: StoredEvent) -> tuple[str, str]:
+    return event.run_id, event.op_id
+
+
+def _refuse_gaps(page: Events, after: int) -> None:
+    for position, event in enumerate(page, start=after + 1):
+        if event.position != position:
+            raise HistoryAltered(
+                event.run_id,
+                event.version,
+                f"it stands at position {event.position}, where {position} was due: "
+                "events before it are missing",
             )
-            query = evolve(query, after=page.next) if page.next is not None else None
 
-    async def _read(self) -> list[StoredEvent]:
-        """Read on, up to the end of an operation."""
-        events, self.left = self.left, []
-        position = events[-1].position if events else self.report.position
-        while True:
-            page = await self.source.read_all(position, self.batch)
-            _refuse_gaps(page, position)
-            events += page
-            if len(page) < self.batch:
-                return events
-            position = page[-1].position
-            last = _operation_of(page[-1])
-            whole = len(events)
-            while whole and _operation_of(events[whole - 1]) == last:
-                whole -= 1
-            if whole:
-                self.left = events[whole:]
-                return events[:whole]
 
-    async def _missing(self, operation: Sequence[StoredEvent]) -> list[StoredEvent]:
-        """Verify the events of an operation, and give those that the target does not have."""
-        run = self.runs.of(operation[0].run_id)
-        for event in operation:
-            run.head = follow(event, run.run_id, run.version + 1, run.head)
-            run.version += 1
-            if not run.is_present(event):
-                run.appended.append(event)
-        return [event for event in operation if event.version > run.present]
+async def _missing(runs: CopiedRuns, operations: Sequence[Events]) -> list[Operation]:
+    """Verify operations of the source, and give those that the target lacks."""
+    firsts: dict[str, int] = {}
+    for events in operations:
+        firsts.setdefault(events[0].run_id, events[0].version)
+    known = await runs.meet(firsts)
+    taken = [known[events[0].run_id].take(events) for events in operations]
+    return [operation for operation in taken if operation is not None]
 
-    async def _operation(self, events: Sequence[StoredEvent]) -> Operation:
-        """Build the operation that appends events to the target as they were appended before."""
-        run = self.runs.of(events[0].run_id)
-        raise NotImplementedError
+
+def _calls(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
+    """Split operations so that none is appended behind a refused one of the same run.
+
+    If somebody else had just written to the run, the first of two would be refused, and the second
+    might fit by chance. A run that is created by the same call is nobody else's.
+    """
+    call: list[Operation] = []
+    created: set[str] = set()
+    touched: set[str] = set()
+    for operation in operations:
+        run_id = operation.run_id
+        if run_id in touched and run_id not in created:
+            yield call
+            call, created, touched = [], set(), set()
+        call.append(operation)
+        touched.add(run_id)
+        if operation.expected == 0:
+            created.add(run_id)
+    if call:
+        yield call
+
+
+async def _append(target: Store, operations: Sequence[Operation]) -> None:
+    verdicts = await target.append(operations)
+    for operation, verdict in zip(operations, verdicts, strict=True):
+        match verdict:
+            case Appended():
+                pass
+            case Conflict():
+                raise another_history(operation.run_id, operation.expected + 1)
+            case DuplicateKey(owner):
+                raise CannotCopy(
+                    operation.run_id,
+                    operation.expected + 1,
+                    f'its idempotency key "{operation.idempotency_key}" belongs to run {owner} '
+                    "in the target; copy to an empty store",
+                )
+            case _:
+                assert_never(verdict)
+
+
+def _further(
+    report: CopyReport, operations: Sequence[Events], missing: Sequence[Operation]
+) -> CopyReport:
+    copied = sum(len(operation.events) for operation in missing)
+    return CopyReport(
+        position=operations[-1][-1].position,
+        copied=report.copied + copied,
+        present=report.present + sum(map(len, operations)) - copied,
+        runs=report.runs + sum(operation.expected == 0 for operation in missing),
+    )
+
+
+async def _carry_renewals(source: Store, target: Store) -> None:
+    """Move due times as heartbeats, and checks that were not ready, have moved them.
+
+    A run that went on in either store has another token, and nothing is moved.
+    """
+    query: RunQuery | None = RunQuery(statuses=_ALIVE, limit=_ROWS)
+    while query is not None:
+        page = await source.runs(query)
+        renewals = [
+            Renewal(rows.run.run_id, job.stage, job.token, job.due_at, leased=job.leased)
+            for rows in page.items
+            for job in rows.jobs
+            if job.token
+        ]
+        await target.renew(renewals)
+        query = evolve(query, after=page.next) if page.next is not None else None

@@ -18,6 +18,7 @@ from eventflow.core.values import JSON
 from eventflow.definition.schema import dump_json
 from eventflow.definition.workflow import Workflow
 from eventflow.engine.journal import Journal
+from eventflow.engine.keys import key_of_creation, key_of_rerun
 from eventflow.errors import CannotRerun, IdempotencyMismatch, InvalidInput
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
@@ -108,7 +109,7 @@ class Requests:
             idempotency_key=asked.idempotency_key,
             request_hash=request_hash(workflow.id, given, config, priority, metadata),
         )
-        return await self._create(command, f"create:{asked.idempotency_key}", asked.actor)
+        return await self._create(command, asked.actor)
 
     async def rerun(self, run_id: str, asked: Rewinding) -> int:
         """Rewind a run to the group of a stage; give the new generation."""
@@ -131,7 +132,9 @@ class Requests:
             )
             return draft(state, command)
 
-        key = f"rerun:{run_id}:{asked.idempotency_key}" if asked.idempotency_key else None
+        key = None
+        if asked.idempotency_key is not None:
+            key = key_of_rerun(asked.idempotency_key, run_id)
         try:
             outcome = await self.journal.execute(run_id, decide, actor=asked.actor, key=key)
         except CannotRerun:
@@ -161,7 +164,7 @@ class Requests:
             idempotency_key=asked.idempotency_key,
             request_hash=request_hash(run_id, _rewinding_hash(asked)),
         )
-        return await self._create(command, f"fork:{run_id}:{asked.idempotency_key}", asked.actor)
+        return await self._create(command, asked.actor)
 
     def _priority(self, asked: Creation) -> int:
         given = asked.priority
@@ -176,13 +179,14 @@ class Requests:
             )
         return given
 
-    async def _create(self, command: CreateRun, key: str, actor: str | None) -> str:
+    async def _create(self, command: CreateRun, actor: str | None) -> str:
         run_id = self.new_id()
+        key = None
+        if command.idempotency_key is not None:
+            origin = command.forked_from.run_id if command.forked_from is not None else None
+            key = key_of_creation(command.idempotency_key, origin)
         outcome = await self.journal.create(
-            run_id,
-            draft(None, command, run_id),
-            actor=actor,
-            key=key if command.idempotency_key is not None else None,
+            run_id, draft(None, command, run_id), actor=actor, key=key
         )
         if outcome.duplicate is None:
             return run_id

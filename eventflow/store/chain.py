@@ -10,6 +10,7 @@ is left out, so that the hash is known before the event is written.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from eventflow.core.events import Event
@@ -96,6 +97,17 @@ def verify(events: Sequence[StoredEvent]) -> None:
         previous, position = event.hash, event.position
 
 
+def verify_next(event: StoredEvent, run_id: str, version: int, previous: bytes) -> None:
+    """Check that an event is that of a run with this version, behind the event of this hash.
+
+    Raises:
+        HistoryAltered: It names the version, and how the event does not fit.
+    """
+    reason = _misfit(event, run_id, version, previous, 0)
+    if reason is not None:
+        raise HistoryAltered(run_id, version, reason)
+
+
 def _misfit(
     event: StoredEvent, run_id: str, version: int, previous: bytes, position: int
 ) -> str | None:
@@ -125,6 +137,7 @@ def _rehashed(event: StoredEvent, previous: bytes) -> bytes:
     )
 
 
+@lru_cache(maxsize=4096)  # most fields are those of the event before
 def _length_prefixed(field: str | None) -> bytes:
     if field is None:
         return _ABSENT
@@ -132,6 +145,7 @@ def _length_prefixed(field: str | None) -> bytes:
     return len(encoded).to_bytes(4, "big") + encoded
 
 
+@lru_cache(maxsize=64)
 def _rfc3339(moment: datetime) -> str:
     if moment.tzinfo is not UTC:
         if moment.tzinfo is None:
