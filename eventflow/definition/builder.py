@@ -138,7 +138,7 @@ class WorkflowBuilder(Generic[In, Out]):
             )
 
     def _refuse_endless_wait(self, stage: AnyStage) -> None:
-        if stage.suspends and stage.check_function is None and stage.signal is None:
+        if stage.suspends and stage.check_function is None and not stage.awaits_signal:
             raise InvalidWorkflow(
                 f'Stage "{stage.id}" may suspend, but nothing would wake it; give it a check with '
                 f'@{stage.function.__name__}.check, or name its signal: @stage(signal="...")'

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from math import isfinite
-from types import NoneType
+from types import CodeType, NoneType
 from typing import Any, Generic, Protocol, TypeAlias, overload
 
 from attrs import field, frozen
@@ -93,6 +93,13 @@ class Stage(Generic[In_contra, Out_co]):
         """What is asked, with the state and the context, while the stage is suspended."""
         return self._check.function
 
+    @property
+    def awaits_signal(self) -> bool:
+        """Whether it declares a signal, or its code names one: `Suspended(..., signal=...)`."""
+        return self.signal is not None or _names_signal(
+            getattr(inspect.unwrap(self.function), "__code__", None)
+        )
+
     def check(self, function: Check) -> Check:
         """Take a function as the check of this stage; used as a decorator, once.
 
@@ -111,6 +118,16 @@ class Stage(Generic[In_contra, Out_co]):
 
 Dependencies: TypeAlias = Iterable[str | Stage[Any, Any]] | str | Stage[Any, Any]
 """Stages that must come earlier, as stages or as ids; a single one needs no list."""
+
+
+def _names_signal(code: CodeType | None) -> bool:
+    """Tell whether some call in the code has a keyword `signal`; CPython keeps these as tuples."""
+    return code is not None and any(
+        _names_signal(constant)
+        if isinstance(constant, CodeType)
+        else isinstance(constant, tuple) and "signal" in constant
+        for constant in code.co_consts
+    )
 
 
 class Decorator(Protocol):

@@ -181,6 +181,16 @@ def test_a_stage_that_would_wait_for_ever() -> None:
     builder.build()
 
 
+def test_a_stage_whose_code_names_its_signal_needs_no_declaration() -> None:
+    """`Suspended(..., signal=...)` in the code of a stage says what will wake it."""
+
+    @stage
+    async def asks(ctx: StageContext[Document]) -> int | Suspended[str]:
+        return Suspended("x", signal="approval")
+
+    begun().pipe(asks).build()
+
+
 def test_a_plain_function_is_no_stage() -> None:
     """A function that was not decorated is refused by name."""
     with pytest.raises(InvalidWorkflow, match="len is none; decorate it with @stage"):
