@@ -12,7 +12,7 @@ from attrs import frozen
 import eventflow as ef
 from eventflow.testing.checker import LogReport
 from tests.simulation.harness import Child, Driver, driver
-from tests.simulation.workflows import Hold, holding, mixture, outcome, suicide
+from tests.simulation.workflows import holding, mixture, outcome, suicide
 
 
 @frozen
@@ -81,16 +81,19 @@ async def _rerun(run: ef.Run, chance: Random) -> None:
 
 
 async def paused_worker(url: str, folder: Path) -> LogReport:
-    """Stop a worker until its lease is over, and let it go on: its result comes too late."""
+    """Stop a worker until another has its job, and let it go on: its result comes too late."""
     async with driver(url, folder, lease=0.5) as crash:
         sleeper = crash.start("worker")
-        run = await crash.runtime.create_run(holding.id, Hold(str(folder), 0.3))
+        run = await crash.runtime.create_run(holding.id, str(folder))
         await crash.until_marked("begun-1")
         sleeper.send(signal.SIGSTOP)
+        (folder / "over-1").touch()
         heir = crash.start("worker")
-        assert await run.result(timeout=30) == 2
+        await crash.until_marked("begun-2")
         sleeper.send(signal.SIGCONT)
         await _until_refused(run, folder)
+        (folder / "over-2").touch()
+        assert await run.result(timeout=30) == 2
         assert await heir.end(signal.SIGTERM) == 0
         again = await crash.runtime.create_run(mixture.id, 7)
         assert await again.result(timeout=30) == outcome(7)
@@ -104,7 +107,9 @@ async def _until_refused(run: ef.Run, folder: Path) -> None:
     """Wait until the late result was discarded, or the task that was to bring it cancelled."""
     async with asyncio.timeout(30):
         while not (folder / "cancelled-1").exists():
-            if "result.discarded" in [envelope.type for envelope in await run.history()]:
+            kinds = [envelope.type for envelope in await run.history()]
+            assert "stage.completed" not in kinds, "the late result was taken"
+            if "result.discarded" in kinds:
                 return
             await asyncio.sleep(0.05)
 

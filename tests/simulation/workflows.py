@@ -24,14 +24,6 @@ class Batch:
     ready_at: float
 
 
-@frozen
-class Hold:
-    """Where a stage leaves marks, and for how long it works."""
-
-    folder: str
-    seconds: float
-
-
 @ef.stage(retry=PATIENT)
 async def double(ctx: ef.StageContext[int]) -> int:
     """Double the number."""
@@ -99,20 +91,20 @@ def outcome(number: int) -> str:
 
 
 @ef.stage
-async def held(ctx: ef.StageContext[Hold]) -> int:
-    """Mark that the attempt has begun, take a while, and mark it if the task is cancelled."""
-    folder = Path(ctx.input.folder)
+async def held(ctx: ef.StageContext[str]) -> int:
+    """Mark in a folder that the attempt has begun, and work until it is marked to be over."""
+    folder = Path(ctx.input)
     (folder / f"begun-{ctx.attempt}").touch()
     try:
-        if ctx.attempt == 1:
-            await asyncio.sleep(ctx.input.seconds)
+        while not (folder / f"over-{ctx.attempt}").exists():  # noqa: ASYNC110 - of another process
+            await asyncio.sleep(0.01)
     except asyncio.CancelledError:
         (folder / f"cancelled-{ctx.attempt}").touch()
         raise
     return ctx.attempt
 
 
-holding = ef.define_workflow("holding", input=Hold).pipe(held).build()
+holding = ef.define_workflow("holding", input=str).pipe(held).build()
 
 
 @ef.stage
