@@ -1,4 +1,4 @@
-"""Runs each Python example of the Markdown pages and of the docstrings; it holds no test of its own.
+"""Runs each Python example of the pages and of the docstrings; it holds no test of its own.
 
 The examples of one page share their names and run in order, in an empty directory of their own.
 An HTML comment `skip: next` before a block leaves that block out.
@@ -7,6 +7,7 @@ An HTML comment `skip: next` before a block leaves that block out.
 import os
 import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from sybil import Sybil
@@ -18,7 +19,7 @@ def enter_empty_directory(namespace: dict[str, Any]) -> None:
     """Give a page a directory to write into, and the name of a script."""
     stack = ExitStack()
     directory = stack.enter_context(tempfile.TemporaryDirectory())
-    stack.callback(os.chdir, os.getcwd())
+    stack.callback(os.chdir, Path.cwd())
     os.chdir(directory)
     namespace["__name__"] = "__main__"
     namespace["_leave"] = stack.close

@@ -16,6 +16,7 @@ class WorkflowSource(Protocol):
 
     def get_workflow(self, workflow_id: str) -> AnyWorkflow | None:
         """Give a workflow, or None if there is none with this id."""
+        ...
 
 
 Workflows: TypeAlias = Iterable[AnyWorkflow] | Mapping[str, AnyWorkflow] | WorkflowSource

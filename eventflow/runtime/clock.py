@@ -14,12 +14,15 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Tell the time, in UTC."""
+        ...
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
+        ...
 
     def align(self, store_time: datetime) -> None:
         """Take over the time of the store."""
+        ...
 
 
 class SystemClock:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -159,7 +160,7 @@ class Execution:
             return started
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self.threads, context.run, function, *arguments)
+        return loop.run_in_executor(self.threads, partial(context.run, function, *arguments))
 
     async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> None:
         timer = asyncio.ensure_future(self.clock.sleep(timeout))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from eventflow.core.events import Event
@@ -54,7 +54,7 @@ class Waker:
         journal.observers.append(self._own_transition)
 
     @contextmanager
-    def foreign_appends(self) -> Iterator[asyncio.Event]:
+    def foreign_appends(self) -> Generator[asyncio.Event]:
         """Give an event that is set whenever another process may have appended something."""
         event = asyncio.Event()
         self._interested.add(event)
@@ -66,7 +66,7 @@ class Waker:
             self._stop_if_idle()
 
     @contextmanager
-    def follow(self, run_id: str, *, to_the_end: bool = False) -> Iterator["Follower"]:
+    def follow(self, run_id: str, *, to_the_end: bool = False) -> Generator["Follower"]:
         """Give a follower that is woken whenever this run may have changed, or has ended."""
         with self.foreign_appends() as event:
             follower = Follower(event, to_the_end)

@@ -145,10 +145,12 @@ def _length_prefixed(field: str | None) -> bytes:
     return len(encoded).to_bytes(4, "big") + encoded
 
 
-@lru_cache(maxsize=64)
 def _rfc3339(moment: datetime) -> str:
-    if moment.tzinfo is not UTC:
-        if moment.tzinfo is None:
-            raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
-        moment = moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
+    return _utc_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=64)  # the events of one append share their time
+def _utc_text(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

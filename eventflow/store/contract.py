@@ -175,12 +175,15 @@ class Store(Protocol):
         A conflicting operation fails alone. A later operation sees the earlier ones. When this
         returns, what was appended is durable.
         """
+        ...
 
     async def read(self, run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
         """Read the events of several runs beyond a version, each run's in the order of versions."""
+        ...
 
     async def read_all(self, after: int, limit: int) -> list[StoredEvent]:
         """Read the global log beyond a position, in order, without gaps."""
+        ...
 
     async def due(
         self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
@@ -192,12 +195,15 @@ class Store(Protocol):
             workflows: The stages of each workflow that may be listed, or None for all.
             limit: At most so many.
         """
+        ...
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move the due times of claimed jobs; return the renewals whose claim was lost."""
+        ...
 
     async def runs(self, query: RunQuery) -> RunPage:
         """List runs and their rows, newest first by position."""
+        ...
 
     async def wait(self, after: int, timeout: float) -> int:
         """Return once something was appended beyond a position, or after `timeout` seconds.
@@ -205,9 +211,12 @@ class Store(Protocol):
         Gives the newest position that it knows of. It may return early. It never misses an append
         of this process, and notices those of other processes within milliseconds.
         """
+        ...
 
     async def now(self) -> datetime:
         """Tell the store's time, in UTC."""
+        ...
 
     async def close(self) -> None:
         """Release what is held; a closed store raises `StoreUnavailable`."""
+        ...

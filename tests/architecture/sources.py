@@ -1,4 +1,4 @@
-"""Finds the files of the repository for the tests that read them; it never imports what it finds."""
+"""Finds the files of the repository for the tests that read them; it imports none of them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The repository works on any machine: no file names one machine's folders or one package registry."""
+"""The repository works on any machine: no file names a machine's folders or a package registry."""
 
 import re
 

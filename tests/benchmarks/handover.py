@@ -18,7 +18,7 @@ def work(url: str, ready: Event, done: Event) -> None:
         async with ef.Runtime(url, [TRIVIAL]) as runtime:
             await runtime.start()
             ready.set()
-            while not done.is_set():
+            while not done.is_set():  # noqa: ASYNC110 - the event is of another process
                 await asyncio.sleep(0.05)
 
     asyncio.run(serve())

@@ -98,7 +98,7 @@ async def bare_events_per_second(
     by_run: dict[str, list[Operation]] = {}
     for operation in operations:
         by_run.setdefault(operation.run_id, []).append(operation)
-    commit = GroupCommit(store, lambda first, last: None)
+    commit = GroupCommit(store, lambda *_: None)
     left = iter(by_run.values())
 
     async def lane() -> None:

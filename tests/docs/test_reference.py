@@ -9,8 +9,7 @@ import pytest
 import eventflow
 from eventflow import Run, Runtime, StageContext, Workflow, errors
 from eventflow.core.events import EVENT_TYPES
-from eventflow.runtime.runtime import RuntimeNotOpen
-from eventflow.runtime.settings import InvalidSettings, Settings
+from eventflow.runtime.settings import Settings
 from tests.architecture.sources import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -51,14 +50,13 @@ def test_the_page_of_events_has_every_field(name: str) -> None:
 
 
 def test_the_page_of_errors_has_every_error() -> None:
-    """The reference lists every exception of the tree, and those that live beside their cause."""
+    """The reference lists every exception of the tree."""
     kinds = {
         name
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.EventflowError)
     }
-    elsewhere = {RuntimeNotOpen.__name__, InvalidSettings.__name__}
-    assert set(rows(page("errors.md"))) == kinds | elsewhere
+    assert set(rows(page("errors.md"))) == kinds
 
 
 def test_the_page_of_settings_has_every_setting() -> None:
