@@ -3,6 +3,8 @@
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 
+from attrs import evolve
+
 from eventflow.core.projection import changes
 from eventflow.engine.keys import key_of_event
 from eventflow.engine.stream import Stream
@@ -66,7 +68,7 @@ class CopiedRun:
             op_id=events[0].op_id,
             run_id=self._run_id,
             expected=events[0].version - 1,
-            events=tuple(events),
+            events=tuple(evolve(event, position=0) for event in events),
             changes=changes(before, stream.state),
             idempotency_key=next((key for key in keys if key is not None), None),
         )
@@ -81,7 +83,7 @@ class CopiedRuns:
         capacity: How many runs to remember.
     """
 
-    def __init__(self, target: Store, *, begun: bool, capacity: int = 1_000) -> None:
+    def __init__(self, target: Store, *, begun: bool, capacity: int) -> None:
         self._target = target
         self._begun = begun
         self._capacity = capacity

@@ -61,6 +61,7 @@ async def copy_history(
     progress: Progress | None = None,
     batch: int = BATCH,
     after: int = 0,
+    capacity: int = 1_000,
 ) -> CopyReport:
     """Copy all runs to another store, until the source has nothing more.
 
@@ -74,6 +75,7 @@ async def copy_history(
         progress: Is called after each batch.
         batch: How many events to read at once; an operation is never split.
         after: Begin behind this position of the source: the `position` of an earlier report.
+        capacity: How many runs are kept in memory; others are read from the target again.
 
     Raises:
         CannotCopy: A run or an idempotency key is another one in the target; nothing was
@@ -85,7 +87,7 @@ async def copy_history(
     """
     if batch < 1:
         raise ValueError(f"a batch has at least one event, not {batch}")
-    runs = CopiedRuns(target, begun=after > 0)
+    runs = CopiedRuns(target, begun=after > 0, capacity=capacity)
     report = CopyReport(position=after)
     async for operations in _operations(source, after, batch):
         missing = await _missing(runs, operations)
@@ -102,16 +104,14 @@ async def copy_history(
 async def _operations(source: Store, after: int, batch: int) -> AsyncIterator[Sequence[Events]]:
     """Yield the log as whole operations, some at a time."""
     held: list[StoredEvent] = []
-    full = True
-    while full:
-        page = await source.read_all(after, batch)
+    while page := await source.read_all(after, batch):
         _refuse_gaps(page, after)
-        after += len(page)
-        full = len(page) == batch
-        operations = [list(each) for _, each in groupby([*held, *page], key=_operation_of)]
-        held = operations.pop() if full else []
-        if operations:
-            yield operations
+        after = page[-1].position
+        *whole, held = [list(each) for _, each in groupby([*held, *page], key=_operation_of)]
+        if whole:
+            yield whole
+    if held:
+        yield [held]
 
 
 def _operation_of(event: StoredEvent) -> tuple[str, str]:
