@@ -13,10 +13,10 @@ __all__ = ["postgres", "postgres_url", "urls"]
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture(params=["sqlite to postgres", "postgres to sqlite", "postgres to memory"])
-def urls(  # type: ignore[no-redef]
-    request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str
-) -> Urls:
+@pytest.fixture(  # type: ignore[no-redef]
+    params=["sqlite to postgres", "postgres to sqlite", "postgres to memory"]
+)
+def urls(request: pytest.FixtureRequest, tmp_path: Path, postgres_url: str) -> Urls:
     """The URLs of an empty source and an empty target, one of them on PostgreSQL."""
     source, target = (
         postgres_url if kind == "postgres" else url_of(kind, tmp_path / "log.db")
