@@ -1,4 +1,7 @@
-"""Wakes those who wait for an append: it may wake too early, and is never needed to be right."""
+"""Wakes those who wait for an append: it may wake too early, and is never needed to be right.
+
+Before Python 3.12 `asyncio.wait_for` loses a cancellation that meets its answer: it is not used.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -53,7 +56,8 @@ class Waiters:
         self._someone.set()
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(future, timeout)
+                async with asyncio.timeout(timeout):
+                    await future
         finally:
             del self._waiting[future]
             if not self._waiting:
@@ -102,7 +106,8 @@ class Bell:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._to_tell.is_set():
             with suppress(Exception):
-                await asyncio.wait_for(self._link.use(self._notify), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._link.use(self._notify)
         await self._link.close()
         self._waiters.wake()
 
@@ -126,7 +131,8 @@ class Bell:
             pause = FIRST_PAUSE
             interval = HEARING_INTERVAL if self._hearing else POLLING_INTERVAL
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._look_now.wait(), interval)
+                async with asyncio.timeout(interval):
+                    await self._look_now.wait()
 
     async def _look(self, connection: Connection) -> None:
         """Listen if this connection does not yet, then read the position."""

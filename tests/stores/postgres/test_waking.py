@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from eventflow_postgres import PostgresStore, connect
+from eventflow_postgres.wake import Waiters
 from tests.postgres_server import with_parameters
 from tests.stores.postgres.build import new_id, operation
 
@@ -74,3 +75,30 @@ async def test_a_deaf_listener_polls(
 async def test_waiting_ends_at_the_timeout(store: PostgresStore) -> None:
     """Without an append a wait ends by itself."""
     assert await asyncio.wait_for(store.wait(0, 0.05), 5) == 0
+
+
+async def test_a_wait_is_cancelled_also_when_it_is_just_over() -> None:
+    """Whoever is woken and cancelled in the same moment is cancelled."""
+    waiters = Waiters()
+    waiting = asyncio.create_task(waiters.wait(0, 20))
+    await asyncio.sleep(0)
+    waiters.advance(1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_store_closes_also_when_its_connection_has_just_ended(
+    postgres_url: str, turns: int
+) -> None:
+    """However many turns of the loop lie between what wakes its watch and the close."""
+    store = await connect(postgres_url)
+    waiting = asyncio.create_task(store.wait(0, 20))
+    await asyncio.sleep(0.1)
+    store._bell._look_now.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await store.close()
+    assert await waiting == 0
