@@ -6,6 +6,7 @@ It decides nothing about correctness: it may die at any instruction, and any oth
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 from attrs import frozen
 
@@ -27,6 +28,9 @@ from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import Unclaimable
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import DueJob
+
+CROWDED = timedelta(seconds=10)
+HOLD = 1.0
 
 
 @frozen
@@ -66,6 +70,7 @@ class Worker:
         self._jobs: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._backlog = True
+        self._crowded_until = tools.clock.now()
         self._look_again = asyncio.Event()
 
     async def run(self) -> None:
@@ -122,13 +127,21 @@ class Worker:
         room = self._concurrency - len(self._jobs)
         if room <= 0:
             return 0
-        due = await self._journal.store.due(
-            self._clock.now(), self._tools.catalog.claimable(), room + len(self._broken)
-        )
+        due = await self._look(room + len(self._broken))
         sound = [job for job in due if self._broken.get(job.run_id) != job.version][:room]
         self._backlog = len(sound) >= room
         outcomes = await asyncio.gather(*(self._claim(job) for job in sound))
+        if any(outcome is not None and not outcome.events for outcome in outcomes):
+            self._crowded_until = self._clock.now() + CROWDED
         return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+
+    async def _look(self, limit: int) -> list[DueJob]:
+        """List what is due; after a lost race, ask the store to keep it from others a while."""
+        now = self._clock.now()
+        stages = self._tools.catalog.claimable()
+        if now >= self._crowded_until:
+            return await self._journal.store.due(now, stages, limit)
+        return await self._journal.store.due(now, stages, limit, hold=HOLD)
 
     async def _claim(self, due: DueJob) -> Outcome | None:
         """Claim one job; a run that cannot be read is reported once and left alone."""

@@ -186,7 +186,11 @@ class Store(Protocol):
         ...
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,
     ) -> list[DueJob]:
         """List jobs whose time has come: priority descending, then oldest first by position.
 
@@ -194,6 +198,9 @@ class Store(Protocol):
             now: The time to compare due times with.
             workflows: The stages of each workflow that may be listed, or None for all.
             limit: At most so many.
+            hold: A store may keep what it lists, for so many seconds, from other callers that give
+                a hold too, so that many workers do not race for the same few jobs. It is a
+                courtesy and never a promise: what decides is the append of the claim.
         """
         ...
 

@@ -87,7 +87,11 @@ class MemoryStore:
         return self._log[after : after + limit]
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,  # noqa: ARG002 - a courtesy between many machines
     ) -> list[DueJob]:
         """List jobs whose time has come, the most important first."""
         self._refuse_closed()

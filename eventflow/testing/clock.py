@@ -1,8 +1,8 @@
 """Virtual time for tests: it moves only when a test moves it, and never while work is under way."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -27,11 +27,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 TWO_DAYS = 48 * 3600.0
 
-_ROUNDS = 3
+_QUIET_ROUNDS = 3
 """How often the loop must be found with nothing to run."""
 
 _BLIND_ROUNDS = 50
 """How often a loop that does not say what it has to run must go round."""
+
+_MOST_ROUNDS = 1_000
+"""How often the loop goes round for tasks that never let it rest."""
 
 _NEVER = 24 * 3600.0
 """Real seconds that no test takes."""
@@ -45,9 +48,10 @@ class ManualClock:
     """A `Clock` for one event loop; it replaces all time of the runtimes that it is given to.
 
     Give a runtime `clock.watch(store)` along with the clock: while a call of the store is under
-    way, or a plain function works in a thread, the time stands still. User code that waits for
-    anything else, such as `asyncio.sleep` or a socket, waits in real time, while virtual time
-    moves on; let it wait with `clock.sleep`.
+    way, or a plain function works in a thread, the time stands still. Calls are made one at a
+    time, in the order in which they came, so that what a test does depends on no speed. User code
+    that waits for anything else, such as `asyncio.sleep` or a socket, waits in real time, while
+    virtual time moves on; let it wait with `clock.sleep`.
 
     Args:
         start: The time at first, with a time zone.
@@ -63,6 +67,7 @@ class ManualClock:
         self._order = count()
         self._stores: list[_Watched] = []
         self._threads: set[asyncio.Future[Any]] = set()
+        self._one_call = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
@@ -102,10 +107,7 @@ class ManualClock:
             busy = [store for store in self._stores if store.busy]
             if busy:
                 await busy[0].moved()
-            elif self._threads:
-                _, slow = await asyncio.wait(self._threads.copy(), timeout=self._patience)
-                self._threads -= slow
-            else:
+            elif not await self._let_threads_end():
                 return
 
     async def advance(self, seconds: float) -> None:
@@ -155,14 +157,34 @@ class ManualClock:
         with suppress(AttributeError):  # a loop that is not written in Python cannot be told
             loop.run_in_executor = begin_and_count
 
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for the turn of one call: nothing else is under way, and nothing left to run."""
+        self.hold_for_threads()
+        async with self._one_call:
+            await self._exhaust()
+            while await self._let_threads_end():
+                await self._exhaust()
+            yield
+
     async def _exhaust(self) -> None:
         """Go round the loop until it has nothing to run but this."""
         ready: Collection[object] | None = getattr(asyncio.get_running_loop(), "_ready", None)
-        rounds = _BLIND_ROUNDS if ready is None else _ROUNDS
+        needed = _BLIND_ROUNDS if ready is None else _QUIET_ROUNDS
         quiet = 0
-        while quiet < rounds:
+        for _ in range(_MOST_ROUNDS):
             await asyncio.sleep(0)
             quiet = 0 if ready else quiet + 1
+            if quiet == needed:
+                return
+
+    async def _let_threads_end(self) -> bool:
+        """Wait for calls in threads, as long as there is patience; tell whether there were any."""
+        if not self._threads:
+            return False
+        _, slow = await asyncio.wait(self._threads.copy(), timeout=self._patience)
+        self._threads -= slow
+        return True
 
     def _wake_next(self, until: datetime) -> bool:
         """Move the time to that of the next sleeper and wake it; tell whether there was one."""
@@ -224,10 +246,14 @@ class _Watched:
         return await self._call(self.store.read_all(after, limit))
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,
     ) -> list[DueJob]:
         """List jobs whose time has come."""
-        return await self._call(self.store.due(now, workflows, limit))
+        return await self._call(self.store.due(now, workflows, limit, hold))
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times."""
@@ -257,10 +283,10 @@ class _Watched:
         await self._call(self.store.close())
 
     async def _call(self, call: Awaitable[T]) -> T:
-        self._clock.hold_for_threads()
         self._calls += 1
         try:
-            return await call
+            async with self._clock.turn():
+                return await call
         finally:
             self._calls -= 1
             self._moved.set()

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from eventflow.store.contract import (
     DueJob,
@@ -94,18 +94,23 @@ class PostgresStore:
         return [event(record) for record in records]
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,
     ) -> list[DueJob]:
-        """List jobs whose time has come, the most important first."""
+        """List jobs whose time has come, the most important first; with a hold, no held ones."""
         pairs = (
             None if workflows is None else [(w, s) for w in workflows for s in set(workflows[w])]
         )
         records = await self._connections.fetch(
-            f"SELECT * FROM {self.schema}.due($1, $2, $3, $4)",  # noqa: S608 - as above
+            f"SELECT * FROM {self.schema}.due($1, $2, $3, $4, $5)",  # noqa: S608 - as above
             now,
             None if pairs is None else [workflow for workflow, _ in pairs],
             None if pairs is None else [stage for _, stage in pairs],
             limit,
+            timedelta(seconds=hold),
         )
         return [due_job(record) for record in records]
 

@@ -76,7 +76,11 @@ class SQLiteStore:
         return await self._reader.run(partial(reads.read_all, after=after, limit=limit))
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,  # noqa: ARG002 - a courtesy between many machines
     ) -> list[DueJob]:
         """List jobs whose time has come, the most important first."""
         look = partial(jobs.list_due, now=now, workflows=workflows, limit=limit)

@@ -75,10 +75,14 @@ class RecordingStore:
         return await self._store.read_all(after, limit)
 
     async def due(
-        self, now: datetime, workflows: Mapping[str, Collection[str]] | None, limit: int
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,
     ) -> list[DueJob]:
         """List jobs whose time has come."""
-        return await self._store.due(now, workflows, limit)
+        return await self._store.due(now, workflows, limit, hold)
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times."""

@@ -177,6 +177,17 @@ class DueOrderTests:
         await append(store, ready.create(priority=1))
         assert await due_runs(store, limit=1) == [ready.run_id]
 
+    async def test_a_hold_is_a_courtesy_that_passes(self, store: Store) -> None:
+        """What was held is listed to who gives no hold, and to everybody once the hold is over."""
+        authors = [Author() for _ in range(4)]
+        await append(store, *(author.create() for author in authors))
+        everything = [author.run_id for author in authors]
+        held = await store.due(at(1), None, 2, hold=5)
+        assert [job.run_id for job in held] == everything[:2]
+        assert await due_runs(store, 1) == everything
+        later = await store.due(at(7), None, 10, hold=5)
+        assert [job.run_id for job in later] == everything
+
     async def test_an_old_claim_hides_nothing(self, store: Store) -> None:
         """However many important jobs are claimed, what is due is found."""
         busy = [Author() for _ in range(60)]

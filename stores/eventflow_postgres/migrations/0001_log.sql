@@ -100,6 +100,7 @@ CREATE TABLE {schema}.jobs (
     token bigint NOT NULL,
     leased boolean NOT NULL,
     ready boolean NOT NULL,
+    held_until timestamptz NOT NULL DEFAULT '-infinity',
     PRIMARY KEY (run_id, stage)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
@@ -344,15 +345,17 @@ BEGIN
         ON CONFLICT (run_id, stage) DO UPDATE SET
             position = excluded.position, scheduled = excluded.scheduled, kind = excluded.kind,
             due_at = excluded.due_at, token = excluded.token, leased = excluded.leased,
-            ready = excluded.ready;
+            ready = excluded.ready, held_until = '-infinity';
     END IF;
 END
 $$;
 
 -- Lists jobs whose time has come. What became due since the last call moves to the index of what
--- is ready first; rows that another worker is just moving are left to it.
+-- is ready first; rows that another worker is just moving are left to it. With a hold, what is
+-- listed is kept from others that give one; since only an append decides, losing a hold is harmless,
+-- and it need not be flushed.
 CREATE FUNCTION {schema}.due(
-    moment timestamptz, workflow_ids text[], stage_ids text[], most bigint
+    moment timestamptz, workflow_ids text[], stage_ids text[], most bigint, hold interval
 )
 RETURNS TABLE (run_id text, stage text, version bigint, token bigint, leased boolean)
 LANGUAGE plpgsql
@@ -392,6 +395,30 @@ BEGIN
         )
         SELECT array_agg(p.workflow_id), array_agg(p.stage) INTO workflow_ids, stage_ids
         FROM pairs AS p;
+    END IF;
+    IF hold > interval '0' THEN
+        PERFORM set_config('synchronous_commit', 'off', true);
+        RETURN QUERY
+        WITH found AS MATERIALIZED (
+            SELECT j.*
+            FROM unnest(workflow_ids, stage_ids) AS w (workflow_id, stage)
+            CROSS JOIN LATERAL (
+                SELECT r.run_id, r.stage, r.priority, r.position, r.token, r.leased
+                FROM {schema}.jobs AS r
+                WHERE r.ready AND r.workflow_id = w.workflow_id AND r.stage = w.stage
+                    AND r.due_at <= moment AND r.held_until <= moment
+                ORDER BY r.priority DESC, r.position LIMIT most
+                FOR UPDATE SKIP LOCKED
+            ) AS j
+            ORDER BY j.priority DESC, j.position, j.run_id, j.stage LIMIT most
+        ), held AS (
+            UPDATE {schema}.jobs AS j SET held_until = moment + hold
+            FROM found AS f WHERE j.run_id = f.run_id AND j.stage = f.stage
+        )
+        SELECT f.run_id, f.stage, h.version, f.token, f.leased
+        FROM found AS f JOIN {schema}.heads AS h ON h.run_id = f.run_id
+        ORDER BY f.priority DESC, f.position, f.run_id, f.stage;
+        RETURN;
     END IF;
     RETURN QUERY
     SELECT f.run_id, f.stage, h.version, f.token, f.leased
