@@ -10,11 +10,13 @@ from typing import Any, Self
 from attrs import frozen
 
 from eventflow.core.projection import RunRow
+from eventflow.core.state import RunState
 from eventflow.core.values import Status
 from eventflow.engine.journal import Journal
 from eventflow.errors import InvalidInput, RuntimeNotOpen
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
+from eventflow.runtime.driving import poll, transition
 from eventflow.runtime.identifiers import new_id, random_number
 from eventflow.runtime.logs import TransitionLog
 from eventflow.runtime.requests import Creation, GivenConfig, Requests
@@ -211,6 +213,29 @@ class Runtime:
                 f"This is not the cursor of a page: {after!r}; give the `next` of the page before"
             ) from error
         return RunList(tuple(item.run for item in page.items), page.next)
+
+    async def transition_run(self, run_id: str) -> RunState:
+        """Do whatever is due of one run here and now, without a worker; give its state then.
+
+        For applications that drive the engine themselves. Retries and checks whose time has not
+        come are left for a later call.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            StoreUnavailable: The store is away.
+        """
+        tools = self._open_parts.tools
+        await transition(tools, Worker(tools, self._worker_id()), run_id)
+        return await tools.journal.state(run_id)
+
+    async def poll_suspended_stages(self) -> int:
+        """Make every check that is due here and now, without a worker; tell how many were made.
+
+        Raises:
+            StoreUnavailable: The store is away.
+        """
+        tools = self._open_parts.tools
+        return await poll(tools, Worker(tools, self._worker_id()))
 
     async def unclaimable_runs(self) -> list[UnclaimableRun]:
         """List the runs that wait for a stage which this process does not have."""

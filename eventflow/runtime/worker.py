@@ -4,9 +4,11 @@ It decides nothing about correctness: it may die at any instruction, and any oth
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from attrs import frozen
 
@@ -76,21 +78,24 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop`; a store that is away is waited for, never taken for an empty one."""
         logger().info("worker.started", worker=self.id, concurrency=self._concurrency)
-        self._journal.observers.append(self._notice)
-        helpers = [
-            asyncio.create_task(self._leases.keep(), name="eventflow heartbeat"),
-            asyncio.create_task(self._watch_unclaimable(), name="eventflow unclaimable"),
-        ]
-        try:
+        async with self._beside(self._leases.keep(), self._watch_unclaimable()):
             with self._tools.waker.foreign_appends() as self._look_again:
                 await self._work()
-        finally:
-            self._journal.observers.remove(self._notice)
-            for helper in helpers:
-                helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
-            self._threads.shutdown(wait=False, cancel_futures=True)
-            logger().info("worker.stopped", worker=self.id)
+        logger().info("worker.stopped", worker=self.id)
+
+    async def drive(self, find: Callable[[], Awaitable[Sequence[DueJob]]]) -> int:
+        """Do the jobs that `find` lists, until it lists none that can be had; tell how many."""
+        done = 0
+        async with self._beside(self._leases.keep()):
+            while True:
+                due = (await find())[: self._concurrency]
+                outcomes = await asyncio.gather(*(self._claim(job) for job in due))
+                begun = sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+                while self._jobs:
+                    await asyncio.wait(self._jobs)
+                if not begun:
+                    return done
+                done += begun
 
     def stop(self) -> None:
         """Claim nothing new; `run` returns once the jobs in hand have ended."""
@@ -102,6 +107,20 @@ class Worker:
         self.stop()
         for job in self._jobs:
             job.cancel()
+
+    @asynccontextmanager
+    async def _beside(self, *helpers: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
+        """Keep helpers going, and an eye on what this process appends, while jobs are done."""
+        self._journal.observers.append(self._notice)
+        tasks = [asyncio.create_task(helper) for helper in helpers]
+        try:
+            yield
+        finally:
+            self._journal.observers.remove(self._notice)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
         outage = Outage("worker", self._clock)
