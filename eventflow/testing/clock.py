@@ -1,14 +1,23 @@
 """Virtual time for tests: it moves only when a test moves it, and never while work is under way."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+    Sized,
+)
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
-from eventflow.runtime.clock import within
+from eventflow.errors import StoreUnavailable
+from eventflow.runtime.clock import wait_for
 from eventflow.store.contract import (
     Appended,
     DueJob,
@@ -35,9 +44,6 @@ _BLIND_ROUNDS = 50
 
 _MOST_ROUNDS = 1_000
 """How often the loop goes round for tasks that never let it rest."""
-
-_NEVER = 24 * 3600.0
-"""Real seconds that no test takes."""
 
 
 class NothingLeft(AssertionError):
@@ -68,6 +74,7 @@ class ManualClock:
         self._stores: list[_Watched] = []
         self._threads: set[asyncio.Future[Any]] = set()
         self._one_call = asyncio.Lock()
+        self._exhausting = 0
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def __repr__(self) -> str:
@@ -106,8 +113,8 @@ class ManualClock:
             await self._exhaust()
             busy = [store for store in self._stores if store.busy]
             if busy:
-                await busy[0].moved()
-            elif not await self._let_threads_end():
+                await busy[0].next_answer()
+            elif not await self._let_threads_end() and not await self._look():
                 return
 
     async def advance(self, seconds: float) -> None:
@@ -158,7 +165,7 @@ class ManualClock:
             loop.run_in_executor = begin_and_count
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    async def turn(self) -> AsyncGenerator[None, None]:
         """Wait for the turn of one call: nothing else is under way, and nothing left to run."""
         self.hold_for_threads()
         async with self._one_call:
@@ -168,15 +175,20 @@ class ManualClock:
             yield
 
     async def _exhaust(self) -> None:
-        """Go round the loop until it has nothing to run but this."""
-        ready: Collection[object] | None = getattr(asyncio.get_running_loop(), "_ready", None)
+        """Go round the loop until it has nothing to run but those who do this."""
+        ready: Sized | None = getattr(asyncio.get_running_loop(), "_ready", None)
         needed = _BLIND_ROUNDS if ready is None else _QUIET_ROUNDS
         quiet = 0
-        for _ in range(_MOST_ROUNDS):
-            await asyncio.sleep(0)
-            quiet = 0 if ready else quiet + 1
-            if quiet == needed:
-                return
+        self._exhausting += 1
+        try:
+            for _ in range(_MOST_ROUNDS):
+                await asyncio.sleep(0)
+                others = self._exhausting - 1
+                quiet = quiet + 1 if ready is None or len(ready) <= others else 0
+                if quiet == needed:
+                    return
+        finally:
+            self._exhausting -= 1
 
     async def _let_threads_end(self) -> bool:
         """Wait for calls in threads, as long as there is patience; tell whether there were any."""
@@ -185,6 +197,10 @@ class ManualClock:
         _, slow = await asyncio.wait(self._threads.copy(), timeout=self._patience)
         self._threads -= slow
         return True
+
+    async def _look(self) -> bool:
+        """Look for what was appended past the clock; tell whether there was anything."""
+        return any([await store.look() for store in self._stores])
 
     def _wake_next(self, until: datetime) -> bool:
         """Move the time to that of the next sleeper and wake it; tell whether there was one."""
@@ -206,35 +222,45 @@ class ManualClock:
 
 
 class _Watched:
-    """A store as the clock sees it: which calls are under way, and which waits are over.
+    """A store as the clock sees it: its calls take turns, and its waits end in virtual time.
 
-    A wait is under way once something was appended beyond its position: it is about to return.
+    Nobody waits on the store itself, which would notice an append at some real moment. What was
+    appended past this object is noticed when everything else has settled.
     """
 
     def __init__(self, store: Store, clock: ManualClock) -> None:
         self.store = store
         self._clock = clock
         self._calls = 0
+        self._call_ended = asyncio.Event()
         self._newest = 0
-        self._waits: list[int] = []
-        self._moved = asyncio.Event()
+        self._waits: list[tuple[int, asyncio.Event]] = []
 
     @property
     def busy(self) -> bool:
         """Whether an answer of the store is still to come."""
-        return self._calls > 0 or any(after < self._newest for after in self._waits)
+        return self._calls > 0
 
-    async def moved(self) -> None:
+    async def next_answer(self) -> None:
         """Return once an answer has come."""
-        self._moved.clear()
-        await self._moved.wait()
+        self._call_ended.clear()
+        await self._call_ended.wait()
+
+    async def look(self) -> bool:
+        """Find out whether others have appended something that somebody here waits for."""
+        if not self._waits:
+            return False
+        before = self._newest
+        with suppress(StoreUnavailable):
+            self._notice(await self.store.wait(before, 0))
+        return self._newest > before
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations."""
         verdicts = await self._call(self.store.append(operations))
         for verdict in verdicts:
             if isinstance(verdict, Appended):
-                self._newest = max(self._newest, verdict.position)
+                self._notice(verdict.position)
         return verdicts
 
     async def read(self, run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
@@ -265,14 +291,15 @@ class _Watched:
 
     async def wait(self, after: int, timeout: float) -> int:
         """Wait for an append, or for so many virtual seconds."""
-        self._waits.append(after)
+        self._notice(await self.store.wait(after, 0))
+        appended = asyncio.Event()
+        self._waits.append((after, appended))
         try:
-            return await within(self.store.wait(after, _NEVER), self._clock, timeout)
-        except TimeoutError:
-            return await self.store.wait(after, 0)
+            if self._newest <= after:
+                await wait_for(appended, self._clock, timeout)
         finally:
-            self._waits.remove(after)
-            self._moved.set()
+            self._waits.remove((after, appended))
+        return self._newest
 
     async def now(self) -> datetime:
         """Tell the clock's time."""
@@ -289,4 +316,11 @@ class _Watched:
                 return await call
         finally:
             self._calls -= 1
-            self._moved.set()
+            self._call_ended.set()
+
+    def _notice(self, position: int) -> None:
+        """Wake those who wait for this position, or an older one."""
+        self._newest = max(self._newest, position)
+        for after, appended in self._waits:
+            if after < self._newest:
+                appended.set()

@@ -207,6 +207,16 @@ async def test_the_time_stands_still_until_waits_have_noticed_an_append() -> Non
     await noticing
 
 
+async def test_an_append_past_the_clock_is_noticed_before_the_time_moves() -> None:
+    """Such as one that a test makes on the store itself."""
+    clock, direct = ManualClock(), MemoryStore()
+    waiting = asyncio.create_task(clock.watch(direct).wait(0, 60))
+    await clock.advance(10)
+    await direct.append([Author().create()])
+    assert await clock.run_until(waiting) == 2
+    assert seconds(clock) == 10
+
+
 async def test_a_wait_ends_in_virtual_time() -> None:
     """Its timeout is no real one."""
     clock = ManualClock()
