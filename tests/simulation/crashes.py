@@ -38,7 +38,7 @@ async def killed_workers(url: str, folder: Path, storm: Storm) -> LogReport:
         runs = await creating
         await crash.until_all_ended()
         for worker in crew:
-            assert await worker.end(signal.SIGTERM) == 0, f"{worker.name} did not stop in peace"
+            assert (await worker.end(signal.SIGTERM), worker.name) == (0, worker.name)
         for number, run in runs:
             state = await run.state()
             if state.status is not ef.Status.CANCELLED:
@@ -66,7 +66,7 @@ async def _create(crash: Driver, seed: float, storm: Storm) -> Sequence[tuple[in
     for number in range(storm.runs):
         run = await crash.runtime.create_run(mixture.id, number, metadata={"number": number})
         runs.append((number, run))
-        await asyncio.sleep(chance.expovariate(storm.runs / (0.25 * storm.rounds)))
+        await asyncio.sleep(chance.expovariate(storm.runs / (0.3 * storm.rounds)))
         older = chance.choice(runs[-10:])[1]
         if chance.random() < 0.1:
             await older.cancel("no longer needed")
@@ -121,12 +121,13 @@ async def dying_workers(url: str, folder: Path, runs: int) -> LogReport:
     """
     async with driver(url, folder, lease=0.3) as crash:
         created = [await crash.runtime.create_run(mixture.id, number) for number in range(runs)]
-        deaths = cycle(product([True, False], range(1, 5)))
+        deaths = cycle(product([True, False], range(1, 5 + runs // 2)))
         while not await crash.all_ended():
             committed, dies_at = next(deaths)
             await _live_and_die(crash, crash.start("worker", dies_at=dies_at, committed=committed))
         for number, run in enumerate(created):
-            assert (await run.state()).output == outcome(number)
+            state = await run.state()
+            assert (state.ending, state.output) == (state.ending, outcome(number))
         return await crash.check()
 
 

@@ -12,13 +12,13 @@ from attrs import frozen
 
 import eventflow as ef
 
-PATIENT = ef.Retry(max_attempts=60, initial=0.02, factor=1.0)
+PATIENT = ef.Retry(max_attempts=1_000, initial=0.02, factor=1.0)
 """So many attempts that being killed never uses them up."""
 
 
 @frozen
 class Batch:
-    """What a suspended stage waits for: a moment on this machine's clock."""
+    """What a suspended stage waits for: a moment that all processes of a machine agree on."""
 
     number: int
     ready_at: float
@@ -58,13 +58,13 @@ async def batch(
     ctx: ef.StageContext[dict[str, int]],
 ) -> int | ef.Suspended[Batch]:
     """Hand the sum over to somebody who takes his time."""
-    return ef.Suspended(Batch(sum(ctx.input.values()), time.time() + 0.1), check_after=0.05)
+    return ef.Suspended(Batch(sum(ctx.input.values()), time.monotonic() + 0.1), check_after=0.05)
 
 
 @batch.check
 async def delivered(state: Batch, ctx: ef.StageContext[Any]) -> ef.Pending | ef.Ready[int]:
     """Ask whether it is done."""
-    if time.time() < state.ready_at:
+    if time.monotonic() < state.ready_at:
         return ef.Pending(check_after=0.05)
     return ef.Ready(state.number)
 
