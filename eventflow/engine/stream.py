@@ -1,8 +1,9 @@
-"""The runs that this process knows, each as of some version, in a bounded number."""
+"""The runs that this process knows, each as of some version; it remembers a bounded number."""
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable
+from weakref import WeakValueDictionary
 
 from eventflow.core.state import RunState, evolve
 from eventflow.errors import HistoryAltered
@@ -22,7 +23,7 @@ class Stream:
         stale: Whether an append with an unknown outcome may have changed the run since.
     """
 
-    __slots__ = ("head", "lock", "run_id", "stale", "state")
+    __slots__ = ("__weakref__", "head", "lock", "run_id", "stale", "state")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -71,26 +72,20 @@ class Stream:
 
 
 class Streams:
-    """The streams that were used last; those in use are never forgotten."""
+    """The streams that were used last, and all that are in use: a run never has two at once."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._streams: OrderedDict[str, Stream] = OrderedDict()
+        self._in_use: WeakValueDictionary[str, Stream] = WeakValueDictionary()
+        self._last_used: OrderedDict[str, Stream] = OrderedDict()
 
     def get(self, run_id: str) -> Stream:
         """Give the stream of a run, unknown at first."""
-        stream = self._streams.get(run_id)
+        stream = self._in_use.get(run_id)
         if stream is None:
-            stream = self._streams[run_id] = Stream(run_id)
-            self._forget_oldest()
-        else:
-            self._streams.move_to_end(run_id)
+            stream = self._in_use[run_id] = Stream(run_id)
+        self._last_used[run_id] = stream
+        self._last_used.move_to_end(run_id)
+        if len(self._last_used) > self._capacity:
+            self._last_used.popitem(last=False)
         return stream
-
-    def _forget_oldest(self) -> None:
-        while len(self._streams) > self._capacity:
-            run_id, oldest = next(iter(self._streams.items()))
-            if oldest.lock.locked():
-                self._streams.move_to_end(run_id)
-                return
-            del self._streams[run_id]
