@@ -1,0 +1,62 @@
+"""A store in memory that shows what it is asked, waits at a gate, and fails when it is told to."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+
+from eventflow.errors import StoreUnavailable
+from eventflow.store.contract import Operation, StoredEvent, Verdict
+from eventflow.store.memory import MemoryStore
+
+
+class ObservedStore(MemoryStore):
+    """The model of all stores, seen from the inside.
+
+    Attributes:
+        gate: While it is not set, calls wait before they do anything.
+        appends: The op ids of each append, in order.
+        reads: The runs and the version of each read, in order.
+        failure: Is raised by appends and reads instead of doing anything.
+        poison: The op id of an operation with which no append succeeds.
+        lost_answers: So many appends are made and then answered by `StoreUnavailable`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.appends: list[list[str]] = []
+        self.reads: list[tuple[set[str], int]] = []
+        self.failure: Exception | None = None
+        self.poison: str | None = None
+        self.lost_answers = 0
+
+    async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
+        """Append operations, unless something was arranged."""
+        op_ids = [operation.op_id for operation in operations]
+        self.appends.append(op_ids)
+        await self.gate.wait()
+        self._fail()
+        if self.poison in op_ids:
+            raise ValueError(f"{self.poison} cannot be written")
+        verdicts = await super().append(operations)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StoreUnavailable("the answer was lost")
+        return verdicts
+
+    async def read(self, run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
+        """Read events, unless something was arranged."""
+        self.reads.append((set(run_ids), after))
+        await self.gate.wait()
+        self._fail()
+        return await super().read(run_ids, after)
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+async def settle() -> None:
+    """Let all tasks go as far as they can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
