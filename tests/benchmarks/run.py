@@ -8,7 +8,6 @@ import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from attrs import frozen
 import eventflow as ef
 from eventflow.store.registry import open_store, redact
 from tests.benchmarks.handover import handover_seconds
+from tests.benchmarks.urls import Urls, available, fresh_urls, load
 from tests.benchmarks.workload import (
     TRIVIAL,
     Recording,
@@ -58,7 +58,7 @@ async def working(url: str) -> AsyncIterator[tuple[ef.Runtime, Recording]]:
     await store.close()  # type: ignore[operator]
 
 
-async def throughput(urls: "Urls", effort: Effort) -> tuple[list[float], list[float]]:
+async def throughput(urls: Urls, effort: Effort) -> tuple[list[float], list[float]]:
     """Completed runs per second, and the bare appends of the same operations, round by round."""
     complete, bare = [], []
     for _ in range(effort.rounds):
@@ -73,46 +73,23 @@ async def throughput(urls: "Urls", effort: Effort) -> tuple[list[float], list[fl
     return complete, bare
 
 
-async def at_rest(urls: "Urls", effort: Effort) -> list[float]:
+async def at_rest(urls: Urls, effort: Effort) -> list[float]:
     """Seconds of single runs, sorted."""
     async with working(urls.fresh()) as (runtime, _):
         return await latencies(runtime, effort.at_rest)
 
 
-class Urls:
-    """Fresh stores of one kind, in a directory that goes away."""
-
-    def __init__(self, base: str, directory: str) -> None:
-        self._base = base
-        self._directory = directory
-        self._count = 0
-
-    def fresh(self) -> str:
-        """Give the URL of an empty store."""
-        self._count += 1
-        if self._base == "sqlite":
-            return f"sqlite:///{self._directory}/{self._count}.db"
-        if self._base.startswith("postgres"):
-            separator = "&" if "?" in self._base else "?"
-            return f"{self._base}{separator}schema=eventflow_bench_{self._count}"
-        return "memory://"
-
-    @property
-    def shared(self) -> bool:
-        """Whether several processes can open one store of this kind."""
-        return self._base != "memory"
-
-
-async def measure(base: str, effort: Effort) -> None:
+async def measure(kind: str, effort: Effort) -> None:
     """Measure one kind of store, and print a table."""
-    with tempfile.TemporaryDirectory() as directory:
-        urls = Urls(base, directory)
+    async with fresh_urls(kind) as urls:
+        before = load()
         complete, bare = await throughput(urls, effort)
         rest = await at_rest(urls, effort)
         handover = await handover_seconds(urls.fresh(), effort.handovers) if urls.shared else []
-    name = base if base in {"memory", "sqlite"} else redact(base)
+    name = kind if kind in available() else redact(kind)
     ratio = statistics.median(complete) / statistics.median(bare)
     print(f"\n{name}: three trivial stages a run, {effort.in_flight} in flight, one process")
+    print(f"  {before}")
     print(f"  completed runs a second   {statistics.median(complete):>10,.0f}   {spread(complete)}")
     print(f"  bare appends of the same  {statistics.median(bare):>10,.0f}   {spread(bare)}")
     print(f"  ratio                     {ratio:>10.0%}")
@@ -136,13 +113,18 @@ def milliseconds(values: list[float]) -> str:
 def main() -> None:
     """Read what to measure, and measure it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("stores", nargs="*", default=["memory", "sqlite"])
+    parser.add_argument(
+        "stores",
+        nargs="*",
+        default=available(),
+        help="memory, sqlite, postgres (a server of its own), or postgresql://... (default: all)",
+    )
     parser.add_argument("--quick", action="store_true", help="one short round")
     given = parser.parse_args()
     quiet_logs()
     print(f"Python {sys.version.split()[0]}, working directory on {Path.cwd().anchor}")
-    for base in given.stores:
-        asyncio.run(measure(base, QUICK if given.quick else FULL))
+    for kind in given.stores:
+        asyncio.run(measure(kind, QUICK if given.quick else FULL))
 
 
 if __name__ == "__main__":
