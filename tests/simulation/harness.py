@@ -94,12 +94,18 @@ class Driver:
     _names: Iterator[int]
 
     def start(
-        self, role: str, *, runs: int = 0, dies_at: int = 0, committed: bool = False
+        self,
+        role: str,
+        *,
+        runs: int = 0,
+        dies_at: int = 0,
+        committed: bool = False,
+        skew: float = 0.0,
     ) -> Child:
         """Start a process that plays a part."""
         name = f"{role}-{next(self._names)}"
         folder = str(self.folder)
-        part = Part(role, name, self.url, folder, self.lease, runs, dies_at, committed)
+        part = Part(role, name, self.url, folder, self.lease, runs, dies_at, committed, skew)
         pid = self._nursery.ask("start", asdict(part))
         assert pid is not None
         return Child(name, pid, self._nursery)

@@ -9,6 +9,7 @@ from attrs import frozen
 import eventflow as ef
 from eventflow.store.contract import Store
 from tests.simulation.acknowledgements import Death, recording_store
+from tests.simulation.skew import skew_wall_clock
 from tests.simulation.workflows import WORKFLOWS, mixture
 
 
@@ -25,6 +26,7 @@ class Part:
         runs: How many runs a creator creates.
         dies_at: At which of its appends it kills itself, from 1; 0 for none.
         committed: Whether it dies right behind that commit, or right before it.
+        skew: How many seconds the clock of its host is ahead of the others.
     """
 
     role: str
@@ -35,6 +37,7 @@ class Part:
     runs: int = 0
     dies_at: int = 0
     committed: bool = False
+    skew: float = 0.0
 
     def open_store(self) -> AbstractAsyncContextManager[Store]:
         """Open the store, so that it writes down what it acknowledges, and kills on time."""
@@ -45,6 +48,8 @@ class Part:
 def play(part: Part) -> None:
     """Do it, until it is done or the process is stopped."""
     roles = {"worker": work, "creator": create}
+    if part.skew:
+        skew_wall_clock(part.skew)
     asyncio.run(roles[part.role](part))
 
 

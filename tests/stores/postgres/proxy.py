@@ -1,4 +1,4 @@
-"""A proxy on loopback that cuts connections at a chosen byte of what the server answers."""
+"""A proxy on loopback that cuts connections at a chosen byte of what is asked or answered."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,14 @@ class Proxy:
         port: Where it listens.
         cut_after: How many more bytes of answers pass before every connection is cut; None for
             all.
+        cut_asked_after: The same for bytes of what the server is asked.
         cuts: How often it has cut.
     """
 
     upstream: int
     port: int = 0
     cut_after: int | None = None
+    cut_asked_after: int | None = None
     cuts: int = 0
     _writers: set[asyncio.StreamWriter] = field(factory=set, init=False)
 
@@ -39,8 +41,14 @@ class Proxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            if self.cut_asked_after is not None and len(data) > self.cut_asked_after:
+                writer.write(data[: self.cut_asked_after])
+                self._cut()
+                break
             writer.write(data)
             await writer.drain()
+            if self.cut_asked_after is not None:
+                self.cut_asked_after -= len(data)
         raise ConnectionResetError
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -56,7 +64,7 @@ class Proxy:
         raise ConnectionResetError
 
     def _cut(self) -> None:
-        self.cut_after = None
+        self.cut_after = self.cut_asked_after = None
         self.cuts += 1
         for writer in self._writers:
             writer.close()
