@@ -1,4 +1,4 @@
-"""Lets a process believe in another wall clock than the machine's; its monotonic time stays true."""
+"""Lets a process believe in another wall clock; its monotonic time stays that of its machine."""
 
 import sys
 import time
