@@ -116,13 +116,13 @@ class Journal:
         async with stream.lock:
             if stream.stale or stream.version < seen:
                 await self._load(stream)
-            if repeated and (done := await self._appended_before(stream, op_id)):
-                return self._appended(self._known(stream), done)
             while True:
+                if repeated and (done := await self._appended_before(stream, op_id)):
+                    return self._appended(self._known(stream), done)
                 work = decide(self._known(stream))
                 if not work.events:
                     return Outcome(work.run, ())
-                outcome = await self._try(stream, work, op_id, actor, key)
+                outcome = await self._try(stream, work, op_id, actor, key, repeated=repeated)
                 if outcome is not None:
                     return outcome
 
@@ -188,23 +188,36 @@ class Journal:
         return Outcome(state, events)
 
     async def _appended_before(self, stream: Stream, op_id: str) -> tuple[Event, ...]:
-        history = await self.history(stream.run_id)
-        return tuple(envelope.event for envelope in history if envelope.op_id == op_id)
+        """Find what an operation has appended, and catch up with it."""
+        stored = await self._loader.read(stream.run_id, 0)
+        stream.fold(stored)
+        return tuple(open_envelope(each).event for each in stored if each.op_id == op_id)
 
     async def _try(
-        self, stream: Stream, work: Draft, op_id: str, actor: str | None, key: str | None
+        self,
+        stream: Stream,
+        work: Draft,
+        op_id: str,
+        actor: str | None,
+        key: str | None,
+        *,
+        repeated: bool = False,
     ) -> Outcome | None:
-        """Append a draft; None means that another was faster, and the stream has caught up."""
+        """Append a draft; None means that another was faster, and the stream has caught up.
+
+        The other may be the first try of a repeated call, which was still under way when its
+        connection was lost: then what it has appended counts, not what was decided since.
+        """
         operation = _operation(stream, work, op_id, actor, key)
         stream.stale = True
         verdict = await self._commit.append(operation)
         match verdict:
-            case Appended():
+            case Appended() if not repeated:
                 stream.advance(work.run, operation.events[-1].hash)
                 return self._appended(work.run, tuple(work.events))
             case DuplicateKey(owner):
                 return Outcome(work.run, (), owner)
-            case Conflict():
+            case Appended() | Conflict():
                 await self._load(stream)
                 return None
             case _:

@@ -18,6 +18,7 @@ class ObservedStore(MemoryStore):
         failure: Is raised by appends and reads instead of doing anything.
         poison: The op id of an operation with which no append succeeds.
         lost_answers: So many appends are made and then answered by `StoreUnavailable`.
+        late: So many appends are answered by `StoreUnavailable`, and made right before the next.
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,8 @@ class ObservedStore(MemoryStore):
         self.failure: Exception | None = None
         self.poison: str | None = None
         self.lost_answers = 0
+        self.late = 0
+        self._under_way: list[Operation] = []
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations, unless something was arranged."""
@@ -38,6 +41,12 @@ class ObservedStore(MemoryStore):
         self._fail()
         if self.poison in op_ids:
             raise ValueError(f"{self.poison} cannot be written")
+        if self.late:
+            self.late -= 1
+            self._under_way.extend(operations)
+            raise StoreUnavailable("the connection was lost, and the append is still under way")
+        under_way, self._under_way = self._under_way, []
+        await super().append(under_way)
         verdicts = await super().append(operations)
         if self.lost_answers:
             self.lost_answers -= 1

@@ -13,6 +13,7 @@ from eventflow.core.events import Event, RunAnnotated, UnknownEvent
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import HistoryAltered, RunEnded, RunNotFound, SchemaTooNew, StoreUnavailable
+from eventflow.store.chain import verify
 from eventflow.store.contract import StoredEvent
 from eventflow.testing.builders import START, Author, plan
 from tests.engine.observed import ObservedStore, settle
@@ -169,6 +170,43 @@ async def test_a_repeated_call_that_never_arrived_is_made(
     store.failure = None
     outcome = await journal.execute("run", signal, op_id="once", repeated=True)
     assert signals(outcome) == ["go"]
+
+
+async def test_a_first_try_that_arrives_after_all_is_what_counts(
+    journal: Journal, store: ObservedStore
+) -> None:
+    """It was under way while the second was decided: its events are given, and the chain holds."""
+    store.late = 1
+    with pytest.raises(StoreUnavailable):
+        await journal.execute("run", lambda state: signal(state, "first"), op_id="once")
+    outcome = await journal.execute(
+        "run", lambda state: signal(state, "second"), op_id="once", repeated=True
+    )
+    assert (len(outcome.events), signals(outcome)) == (1, ["first"])
+    await journal.execute("run", cancel)
+    verify(await store.read(["run"]))
+    assert await journal.state("run") == await journal_of(store, "q").state("run")
+
+
+async def test_a_first_try_that_arrives_between_two_reads_is_what_counts(
+    journal: Journal, store: ObservedStore
+) -> None:
+    """The state that is given is the one behind the events that are given."""
+    store.late = 1
+    with pytest.raises(StoreUnavailable):
+        await journal.execute("run", signal, op_id="once")
+    reads = 0
+
+    async def read(run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
+        nonlocal reads
+        reads += 1
+        if reads == 2:
+            await store.append([])
+        return await ObservedStore.read(store, run_ids, after)
+
+    store.read = read  # type: ignore[method-assign]
+    outcome = await journal.execute("run", signal, op_id="once", repeated=True)
+    assert (reads, len(outcome.events), signals(outcome)) == (2, 1, ["go"])
 
 
 async def test_a_repeated_call_gives_the_state_of_now(
