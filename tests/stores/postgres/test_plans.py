@@ -1,6 +1,7 @@
 """Each query of the hot path uses an index, whatever the size of the table."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -78,8 +79,14 @@ async def test_looking_for_jobs_scans_no_table(
 ) -> None:
     """Looking for what is due, and moving what became due, goes by indexes."""
     stages = None if workflows is None else ["a" for _ in workflows]
-    for moment in (START, after(3600)):
-        found = await filled.fetch("SELECT * FROM due($1, $2, $3, 20)", moment, workflows, stages)
+    for moment, hold in ((START, 0), (after(3600), 0), (after(3600), 1)):
+        found = await filled.fetch(
+            "SELECT * FROM due($1, $2, $3, 20, $4)",
+            moment,
+            workflows,
+            stages,
+            timedelta(seconds=hold),
+        )
         assert len(found) == 20
     assert await scanned(filled, store.schema) == set()
 
