@@ -6,6 +6,7 @@ import inspect
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
+from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeAlias
@@ -70,7 +71,7 @@ class Execution:
         except JobLost:
             raise
         except InvalidData as error:
-            return self._failed(job, error, final=True)
+            return self.failed(job, error, final=True)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _cancelling():
                 raise
@@ -128,7 +129,8 @@ class Execution:
         if resumption is not None:
             context.resume_state = stage.state_schema.parse(resumption.state, InvalidOutput)
             context.signal = next(
-                (s.payload for s in job.run.signals if s.version == resumption.signal), None
+                (deepcopy(s.payload) for s in job.run.signals if s.version == resumption.signal),
+                None,
             )
         return context
 
@@ -144,13 +146,10 @@ class Execution:
             job.begin(work)
         timeout = _timeout(job)
         try:
-            if timeout is not None:
-                await self._bounded(work, timeout)
-            return await work
+            return await (work if timeout is None else self._bounded(work, timeout))
         except asyncio.CancelledError:
             if job.lost and not _cancelling():
                 raise JobLost from None
-            work.cancel()
             raise
 
     def _start(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
@@ -158,20 +157,30 @@ class Execution:
         if inspect.iscoroutinefunction(function):
             started: Awaitable[Any] = function(*arguments)
             return started
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return loop.run_in_executor(self.threads, partial(context.run, function, *arguments))
+        call = partial(contextvars.copy_context().run, _call_plainly, function, *arguments)
+        return asyncio.get_running_loop().run_in_executor(self.threads, call)
 
-    async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> None:
+    async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> Any:  # noqa: ANN401 - as `_call`
+        """Await user code; once the time is up, cancel it and take nothing that it still says."""
+        late = False
+
+        def cancel(timer: asyncio.Future[None]) -> None:
+            nonlocal late
+            late = not timer.cancelled() and work.cancel()
+
         timer = asyncio.ensure_future(self.clock.sleep(timeout))
+        timer.add_done_callback(cancel)
         try:
-            await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-                await asyncio.wait({work})
-                raise TimeoutError(f"the attempt took longer than {timeout:g} s")
+            returned = await work
+        except BaseException as error:
+            if late:
+                raise _too_late(timeout) from error
+            raise
         finally:
             timer.cancel()
+        if late:
+            raise _too_late(timeout)
+        return returned
 
     def _completed(
         self,
@@ -185,8 +194,8 @@ class Execution:
             stage=job.state.id,
             token=job.token,
             output=job.stage.output_schema.dump(output, InvalidOutput),
-            metrics=_named_values(metrics),
-            artifacts=_named_values(artifacts),
+            metrics=_named_values("metric", metrics),
+            artifacts=_named_values("artifact", artifacts),
         )
 
     def _suspended(self, job: Job, suspended: Suspended[Any]) -> c.SuspendStage:
@@ -224,7 +233,7 @@ class Execution:
             now=self.clock.now(),
             stage=job.state.id,
             token=job.token,
-            error=ErrorInfo("eventflow.Failed", failed.message),
+            error=ErrorInfo("eventflow.Failed", _unicode(failed.message)),
             random=self.random(),
             names=None,
             final=not failed.retryable,
@@ -233,7 +242,7 @@ class Execution:
     def _excused(self, job: Job, error: BaseException) -> c.FailAttempt | c.FailCheck:
         """Report an error that may go away: of an attempt, or of a check."""
         if job.kind is JobKind.EXECUTE:
-            return self._failed(job, error, final=False)
+            return self.failed(job, error, final=False)
         return c.FailCheck(
             now=self.clock.now(),
             stage=job.state.id,
@@ -242,7 +251,8 @@ class Execution:
             random=self.random(),
         )
 
-    def _failed(self, job: Job, error: BaseException, *, final: bool) -> c.FailAttempt:
+    def failed(self, job: Job, error: BaseException, *, final: bool) -> c.FailAttempt:
+        """Turn an error into a command; a final one is not tried again."""
         return c.FailAttempt(
             now=self.clock.now(),
             stage=job.state.id,
@@ -255,9 +265,32 @@ class Execution:
 
 
 def error_info(error: BaseException) -> ErrorInfo:
-    """Turn an exception into data."""
+    """Turn an exception into data that can be stored, whatever its own code does."""
     text = "".join(traceback.format_exception(error))
-    return ErrorInfo(qualified_name(type(error)), str(error), text[-LONGEST_TRACEBACK:])
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - as the traceback says it
+        message = "<exception str() failed>"
+    return ErrorInfo(
+        qualified_name(type(error)), _unicode(message), _unicode(text)[-LONGEST_TRACEBACK:]
+    )
+
+
+def _unicode(text: str) -> str:
+    """Spell out half surrogate pairs, which file names of other encodings bring into messages."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _too_late(timeout: float) -> TimeoutError:
+    return TimeoutError(f"the attempt took longer than {timeout:g} s")
+
+
+def _call_plainly(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as `_call`
+    """Call a plain function; no future can carry a StopIteration, and no coroutine does either."""
+    try:
+        return function(*arguments)
+    except StopIteration as error:
+        raise RuntimeError("a plain function raised StopIteration") from error
 
 
 def _timeout(job: Job) -> float | None:
@@ -272,8 +305,11 @@ def _interval(waiting: Suspension) -> timedelta:
     return waiting.check_at - waiting.since
 
 
-def _named_values(values: Mapping[str, object] | None) -> dict[str, JSON]:
-    return {name: dump_json(value) for name, value in (values or {}).items()}
+def _named_values(kind: str, values: Mapping[str, object] | None) -> dict[str, JSON]:
+    return {
+        name: dump_json(value, InvalidOutput, f'the {kind} "{name}"')
+        for name, value in (values or {}).items()
+    }
 
 
 def _cancelling() -> bool:
