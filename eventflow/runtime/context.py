@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
@@ -27,11 +28,7 @@ class Outputs(Mapping[str, Any]):
 
     def __getitem__(self, stage_id: str) -> Any:  # noqa: ANN401 - as typed as the stage's schema
         if stage_id not in self._parsed:
-            stored = self._stored[stage_id]
-            stage = self._stages.get(stage_id)
-            self._parsed[stage_id] = (
-                stored if stage is None else stage.output_schema.parse(stored, InvalidOutput)
-            )
+            self._parsed[stage_id] = self._parse(stage_id, self._stored[stage_id])
         return self._parsed[stage_id]
 
     def __iter__(self) -> Iterator[str]:
@@ -39,6 +36,12 @@ class Outputs(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._stored)
+
+    def _parse(self, stage_id: str, stored: JSON) -> Any:  # noqa: ANN401 - as `__getitem__`
+        stage = self._stages.get(stage_id)
+        if stage is None:
+            return deepcopy(stored)
+        return stage.output_schema.parse(stored, InvalidOutput)
 
 
 class Context:
@@ -63,7 +66,7 @@ class Context:
         self.token = job.token
         self.input: Any = input
         self.config: Any = config
-        self.metadata: Mapping[str, JSON] = MappingProxyType(dict(job.run.metadata))
+        self.metadata: Mapping[str, JSON] = MappingProxyType(deepcopy(dict(job.run.metadata)))
         self.outputs: Mapping[str, Any] = Outputs(job)
         self.resume_state: Any = None
         self.signal: JSON = None

@@ -1,6 +1,7 @@
 """The handle to one run: what callers may ask of it, and how they follow it."""
 
 from collections.abc import AsyncIterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from attrs import field, frozen
@@ -11,7 +12,7 @@ from eventflow.core.decide import draft
 from eventflow.core.state import RunState, replay
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import Status
-from eventflow.definition.schema import dump_json
+from eventflow.definition.schema import Schema, dump_json
 from eventflow.engine.journal import Journal
 from eventflow.errors import InvalidOutput, ResultTimeout, RunCancelled, RunFailed
 from eventflow.runtime.catalog import Catalog
@@ -241,12 +242,20 @@ class Run:
         return self._typed(state)
 
     def _typed(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
+        """Give the output as its type; it is the caller's own, which may change it."""
+        schema = self._output_schema(state)
+        if schema is None:
+            return deepcopy(state.output)
+        return schema.parse(state.output, InvalidOutput)
+
+    def _output_schema(self, state: RunState) -> Schema[Any] | None:
         workflow = self._shared.catalog.find(state.workflow_id)
         if workflow is None:
-            return state.output
-        schema = workflow.output_schema
+            return None
+        if workflow.output_schema is not None:
+            return workflow.output_schema
         last = state.plan.groups[-1]
-        if schema is None and len(last) == 1:
-            stages = {stage.id: stage for stage in workflow.stages}
-            schema = stages[last[0].id].output_schema if last[0].id in stages else None
-        return state.output if schema is None else schema.parse(state.output, InvalidOutput)
+        stages = {stage.id: stage for stage in workflow.stages}
+        if len(last) > 1 or last[0].id not in stages:
+            return None
+        return stages[last[0].id].output_schema
