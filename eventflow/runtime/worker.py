@@ -17,11 +17,11 @@ from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import EventflowError, StaleToken, StoreUnavailable
+from eventflow.errors import EventflowError, InvalidData, StaleToken, StoreUnavailable
 from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
-from eventflow.runtime.execution import Execution, JobLost
+from eventflow.runtime.execution import Execution, JobLost, Report
 from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
 from eventflow.runtime.logs import logger
@@ -174,7 +174,7 @@ class Worker:
                 outage=Outage("claim", self._clock),
                 seen=due.version,
             )
-        except EventflowError as error:
+        except Exception as error:  # noqa: BLE001 - one broken run never stops the others
             self._set_aside(due.run_id, due.version, error)
             return None
 
@@ -206,21 +206,27 @@ class Worker:
     async def _do(self, job: Job) -> None:
         """Execute a job and report it; nothing that goes wrong with it stops the worker."""
         try:
-            result = await self._execution.perform(job)
-            outcome = await self._reporter.report(job, result)
+            outcome = await self._report(job, await self._execution.perform(job))
         except (JobLost, StaleToken):
             logger().warning("stage.lost", run_id=job.run.run_id, stage=job.state.id)
             return
         except asyncio.CancelledError:
             await self._give_back(job)
             raise
-        except EventflowError as error:
-            self._set_aside(job.run.run_id, job.run.version, error)
+        except Exception:  # noqa: BLE001 - as `_claim`; once the lease is over, it is tried again
+            logger().exception("stage.not_reported", run_id=job.run.run_id, stage=job.state.id)
             return
         finally:
             self._leases.remove(job)
         if outcome is not None:
             self._begin(outcome)
+
+    async def _report(self, job: Job, result: Report) -> Outcome | None:
+        """Report a result; the stage fails if it came to something that no event can hold."""
+        try:
+            return await self._reporter.report(job, result)
+        except (InvalidData, OverflowError) as error:
+            return await self._reporter.report(job, self._execution.failed(job, error, final=True))
 
     async def _give_back(self, job: Job) -> None:
         """Let others have a job that this worker will not finish."""
@@ -255,7 +261,7 @@ class Worker:
         ):
             self._look_again.set()
 
-    def _set_aside(self, run_id: str, version: int, error: EventflowError) -> None:
+    def _set_aside(self, run_id: str, version: int, error: Exception) -> None:
         if self._broken.get(run_id) != version:
             logger().error("run.unreadable", run_id=run_id, version=version, error=str(error))
         self._broken[run_id] = version
@@ -267,6 +273,6 @@ class Worker:
         while True:
             try:
                 await self._unclaimable.report()
-            except EventflowError as error:
+            except Exception as error:  # noqa: BLE001 - also what the application's own catalog raises
                 logger().warning("worker.scan_failed", error=str(error))
             await self._clock.sleep(self._tools.settings.poll_interval)
