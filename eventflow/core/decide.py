@@ -130,17 +130,7 @@ def _to_be_had(stage: StageState, command: c.ClaimJob) -> bool:
 
 def _expire(work: Draft, stage: StageState, claim: Claim) -> StageState:
     """End a claim that its worker stopped renewing; the last attempt takes the stage with it."""
-    work.add(
-        e.LeaseExpired(
-            stage=stage.id,
-            generation=stage.generation,
-            attempt=stage.attempt,
-            token=claim.token,
-            worker=claim.worker,
-            reason=e.LEASE_TIMEOUT,
-            kind=claim.kind,
-        )
-    )
+    work.end_claim(stage, claim, e.LEASE_TIMEOUT)
     used = stage.attempt if stage.suspension is None else stage.suspension.failures + 1
     if used >= work.policy(stage.id).max_attempts:
         work.fail_stage(stage, claim.token, LEASE_LOST)

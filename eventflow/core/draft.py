@@ -5,7 +5,7 @@ from datetime import datetime
 from eventflow.core import events as e
 from eventflow.core.plan import Plan
 from eventflow.core.retry import Retry
-from eventflow.core.stage import StageState
+from eventflow.core.stage import Claim, StageState
 from eventflow.core.state import RunState, evolve
 from eventflow.core.values import ErrorInfo, Status
 
@@ -64,6 +64,20 @@ class Draft:
                     due_at=self.now,
                 )
             )
+
+    def end_claim(self, stage: StageState, claim: Claim, reason: str) -> None:
+        """End a claim that brought no result, so that the job is due again."""
+        self.add(
+            e.LeaseExpired(
+                stage=stage.id,
+                generation=stage.generation,
+                attempt=stage.attempt,
+                token=claim.token,
+                worker=claim.worker,
+                reason=reason,
+                kind=claim.kind,
+            )
+        )
 
     def fail_stage(self, stage: StageState, token: int, error: ErrorInfo) -> None:
         """Fail a claimed stage for good, and the run with it once no sibling is alive."""

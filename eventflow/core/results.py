@@ -46,7 +46,7 @@ def _record(work: Draft, stage: StageState, claim: Claim, command: c.StageResult
             error = _waited_too_long(stage.suspension, work.now)
             work.fail_stage(stage, command.token, error)
         case c.ReleaseJob():
-            _release(work, stage, claim)
+            work.end_claim(stage, claim, e.LEASE_RELEASED)
         case _:
             assert_never(command)
 
@@ -164,17 +164,3 @@ def _try_again(
 def _waited_too_long(waiting: Suspension | None, now: datetime) -> ErrorInfo:
     waited = now - waiting.since if waiting is not None else timedelta()
     return ErrorInfo("eventflow.WaitExpired", f"still pending after waiting for {waited}")
-
-
-def _release(work: Draft, stage: StageState, claim: Claim) -> None:
-    work.add(
-        e.LeaseExpired(
-            stage=stage.id,
-            generation=stage.generation,
-            attempt=stage.attempt,
-            token=claim.token,
-            worker=claim.worker,
-            reason=e.LEASE_RELEASED,
-            kind=claim.kind,
-        )
-    )
