@@ -29,7 +29,7 @@ from tests.benchmarks.workload import TRIVIAL, quiet_logs
 BACKLOGS = (1_000, 100_000, 1_000_000)
 AT_ONCE = 16
 ROUND = 160
-ROUNDS = 5
+ROUNDS = 15
 WORKERS = 8
 SHARED_BACKLOG = 4_000
 STAGES = {TRIVIAL.id: [stage.id for stage in TRIVIAL.stages]}
@@ -53,21 +53,26 @@ async def claims_per_second(store: Store, claims: int) -> float:
 
 
 async def measure_rates(urls: Urls, backlogs: Sequence[int]) -> None:
-    """Fill one store further and further, and claim a little of each backlog."""
-    store = await open_store(urls.fresh())
-    waiting = 0
-    for backlog in backlogs:
-        rates = []
-        for _ in range(ROUNDS):
-            await add_runs(store, backlog - waiting)
-            if backlog - waiting > ROUND:
-                await urls.settle()
-            rates.append(await claims_per_second(store, ROUND))
-            waiting = backlog - ROUND
-        spread = f"({min(rates):,.0f} to {max(rates):,.0f})"
-        print(f"  backlog {backlog:>9,}   {statistics.median(rates):>7,.0f} claims/s  {spread}")
-        print(f"    {load()}")
-    await store.close()
+    """Fill one store for each backlog, and claim from them in turn, so that the load is alike."""
+    stores = {backlog: await open_store(urls.fresh()) for backlog in backlogs}
+    for backlog, store in stores.items():
+        await add_runs(store, backlog)
+    await urls.settle()
+    print(f"  {ROUNDS} rounds on each backlog in turn;  {load()}")
+    rates: dict[int, list[float]] = {backlog: [] for backlog in backlogs}
+    for _ in range(ROUNDS):
+        for backlog, store in stores.items():
+            rates[backlog].append(await claims_per_second(store, ROUND))
+            await add_runs(store, ROUND)
+    first = statistics.median(rates[backlogs[0]])
+    for backlog, found in rates.items():
+        middle = statistics.median(found)
+        spread = f"({min(found):,.0f} to {max(found):,.0f})"
+        print(
+            f"    backlog {backlog:>9,} {middle:>7,.0f} claims/s {middle / first:>5.0%}  {spread}"
+        )
+        await stores[backlog].close()
+    print(f"    afterwards {load()}")
 
 
 class Counting:
