@@ -10,7 +10,7 @@ from eventflow.core.state import replay
 from eventflow.engine.journal import Journal, unknown_run
 from eventflow.errors import HistoryAltered
 from eventflow.store.chain import verify
-from eventflow.store.contract import RunQuery
+from eventflow.store.contract import RunQuery, StoredEvent
 from eventflow.store.envelope import open_envelope
 
 NO_TIME = datetime.min.replace(tzinfo=UTC)
@@ -38,21 +38,28 @@ async def verify_run(journal: Journal, run_id: str) -> Verified:
         HistoryAltered: Naming the first event that does not fit, or the rows that drifted.
         RunNotFound: The store has no such run.
     """
-    while True:
-        page = await journal.store.runs(RunQuery(run_ids=[run_id]))
-        stored = await journal.store.read([run_id])
-        if not stored:
-            raise unknown_run(run_id)
-        verify(stored)
-        rows = page.items[0] if page.items else None
-        if rows is None or rows.run.version == stored[-1].version:
-            break
+    stored, rows = await _read(journal, run_id)
+    verify(stored)
     state = replay(open_envelope(event) for event in stored)
     if rows is None or _settled(rows) != _settled(project(state)):
         raise HistoryAltered(
             run_id, state.version, "the rows of the run are not what its events say"
         )
     return Verified(run_id, len(stored), stored[-1].hash.hex())
+
+
+async def _read(journal: Journal, run_id: str) -> tuple[list[StoredEvent], Projection | None]:
+    """Read the events and the rows of one moment: nothing was appended between the two."""
+    before = 0
+    while True:
+        page = await journal.store.runs(RunQuery(run_ids=[run_id]))
+        stored = await journal.store.read([run_id])
+        if not stored:
+            raise unknown_run(run_id)
+        rows = page.items[0] if page.items else None
+        if rows is None or rows.run.version == stored[-1].version or before == len(stored):
+            return stored, rows
+        before = len(stored)
 
 
 def _settled(rows: Projection) -> Projection:
