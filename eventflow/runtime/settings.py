@@ -8,10 +8,13 @@ from attrs import Attribute, field, frozen
 
 from eventflow.errors import InvalidSettings
 
+LONGEST = 366 * 24 * 3600.0
+"""Seconds: a year, since times beyond all calendars cannot be counted with."""
+
 
 def _is_above_zero(_: object, field: "Attribute[Any]", value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
-        raise ValueError(f"{field.name} is a number above 0, not {value!r}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= LONGEST:
+        raise ValueError(f"{field.name} is a number above 0, at most {LONGEST:g}, not {value!r}")
 
 
 def _is_a_count(_: object, field: "Attribute[Any]", value: object) -> None:
@@ -47,18 +50,11 @@ class Settings:
             InvalidSettings: A variable does not hold what it should.
         """
         environ = os.environ if environ is None else environ
-        named = {f"EVENTFLOW_{name.upper()}": name for name in _PARSERS}
-        try:
-            given: dict[str, Any] = {
-                name: _PARSERS[name](environ[variable])
-                for variable, name in named.items()
-                if variable in environ
-            }
-        except ValueError as error:
-            raise InvalidSettings(
-                f"A setting in the environment is not a number: {error}; "
-                f"the variables are {', '.join(named)}"
-            ) from error
+        given: dict[str, Any] = {
+            name: _parsed(variable, environ[variable], parse)
+            for name, parse in _PARSERS.items()
+            if (variable := f"EVENTFLOW_{name.upper()}") in environ
+        }
         return cls.checked(**given)
 
     @classmethod
@@ -72,6 +68,14 @@ class Settings:
             return cls(**given)
         except (TypeError, ValueError) as error:
             raise InvalidSettings(f"A setting is out of range: {error.args[0]}") from error
+
+
+def _parsed(variable: str, text: str, parse: Callable[[str], object]) -> object:
+    try:
+        return parse(text)
+    except ValueError:
+        kind = "whole number" if parse is int else "number"
+        raise InvalidSettings(f"{variable} is a {kind}, not {text!r}") from None
 
 
 _PARSERS: Mapping[str, Callable[[str], object]] = {
