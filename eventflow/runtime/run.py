@@ -71,7 +71,8 @@ class Run:
     async def events(self, *, follow: bool = True, after: int = 0) -> AsyncIterator[Envelope]:
         """Yield the events beyond a version, and further ones as they are appended.
 
-        It ends with the event that ends the run; without `follow`, with the last one there is.
+        It ends with the event that ends the run, unless the run was rewound since; without
+        `follow`, with the last one there is.
 
         Raises:
             RunNotFound: The store has no such run.
@@ -79,13 +80,15 @@ class Run:
         with self._shared.waker.follow(self.id) as follower:
             while True:
                 follower.changed.clear()
-                ended = (await self.state()).status.ended
                 for envelope in await self._shared.journal.history(self.id, after):
                     after = envelope.version
                     yield envelope
-                if not follow or ended:
+                state = await self.state()
+                seen = after >= state.version
+                if not follow or (seen and state.status.ended):
                     return
-                await follower.changed.wait()
+                if seen:
+                    await follower.changed.wait()
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the workflow's output
         """Wait until the run has ended, and give its output.
