@@ -16,7 +16,7 @@ from tests.benchmarks.urls import fresh_urls, load
 from tests.benchmarks.workload import TRIVIAL, one_run, quiet_logs, runs_per_second
 
 PROCESSES = 4
-RUNS = 1_500
+RUNS = 800
 ROUNDS = 3
 
 
