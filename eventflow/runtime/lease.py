@@ -1,7 +1,7 @@
 """Heartbeats: keeps the leases of jobs in hand, and finds out which claims were lost."""
 
 from collections import defaultdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from eventflow.core.state import RunState
 from eventflow.errors import StoreUnavailable
@@ -29,6 +29,9 @@ class Leases:
         self._clock = clock
         self._threshold = threshold
         self._look_interval = min(look_interval, threshold / BEATS_PER_LEASE)
+        self._longest_silence = timedelta(seconds=threshold * (1 - 1 / BEATS_PER_LEASE))
+        self._beaten_at = clock.now()
+        self._trusted_from = self._beaten_at
         self._jobs: defaultdict[str, dict[int, Job]] = defaultdict(dict)
 
     def add(self, job: Job) -> None:
@@ -48,6 +51,16 @@ class Leases:
             if not job.held_by(run):
                 job.lose()
 
+    def trusted(self) -> bool:
+        """Tell whether a lease that is over means that its worker is gone.
+
+        While the store was away nobody could renew, and while this process was paused it saw
+        nobody renew. So after a silence all workers, this one as well, have a full lease to be
+        heard again before any is taken for dead.
+        """
+        now = self._clock.now()
+        return self._trusted_from <= now <= self._beaten_at + self._longest_silence
+
     async def keep(self) -> None:
         """Renew leases until cancelled; a store that is away does not end this."""
         while True:
@@ -61,6 +74,12 @@ class Leases:
         """Renew the leases of all jobs that are in hand for a while; lose those that were lost."""
         self._clock.align(await self._store.now())
         now = self._clock.now()
+        await self._renew(now)
+        if now > self._beaten_at + self._longest_silence:
+            self._trusted_from = now + timedelta(seconds=self._threshold)
+        self._beaten_at = now
+
+    async def _renew(self, now: datetime) -> None:
         old = now - timedelta(seconds=self._look_interval)
         due_at = now + timedelta(seconds=self._threshold)
         jobs = {

@@ -147,12 +147,17 @@ class Worker:
         if room <= 0:
             return 0
         due = await self._look(room + len(self._broken))
-        sound = [job for job in due if self._broken.get(job.run_id) != job.version][:room]
+        sound = [job for job in due if self._may_claim(job)][:room]
         self._backlog = len(sound) >= room
         outcomes = await asyncio.gather(*(self._claim(job) for job in sound))
         if any(outcome is not None and not outcome.events for outcome in outcomes):
             self._crowded_until = self._clock.now() + CROWDED
         return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+
+    def _may_claim(self, job: DueJob) -> bool:
+        """Pass over runs that cannot be read, and over leases that may be over for no fault."""
+        broken = self._broken.get(job.run_id) == job.version
+        return not broken and (self._leases.trusted() or not job.leased)
 
     async def _look(self, limit: int) -> list[DueJob]:
         """List what is due; after a lost race, ask the store to keep it from others a while."""

@@ -1,6 +1,8 @@
 """Workers: they stop gracefully, wait for a store that is away, and survive broken runs."""
 
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -81,11 +83,12 @@ class Flaky:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.away = False
+        self.renewals_away = False
         self.lose_answers = 0
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
         method = getattr(self._store, name)
-        if not self.away or name == "now":
+        if not (self.away or (self.renewals_away and name == "renew")):
             return method
 
         async def fail(*_: object, **__: object) -> None:
@@ -116,6 +119,73 @@ async def test_a_store_that_is_away_is_waited_for(store: Store, clock: ManualClo
             await runtime.create_run("arithmetic", 6)
         flaky.away = False
         assert await clock.run_until(run.result()) == "Final: 60"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_an_outage_takes_nobody_for_dead(
+    store: Store, clock: ManualClock, workers: int
+) -> None:
+    """Nobody could renew meanwhile: also who looks for work before it has renewed waits."""
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[int]) -> int:
+        await clock.sleep(400)
+        return ctx.attempt
+
+    workflow = ef.define_workflow("w", input=int).pipe(slow).build()
+    flaky = Flaky(store)
+    async with AsyncExitStack() as stack:
+        for _ in range(workers):
+            runtime = ef.Runtime(clock.watch(flaky), [workflow], clock=clock)
+            await (await stack.enter_async_context(runtime)).start()
+        runs = [await runtime.create_run("w", number) for number in range(10)]
+        await clock.advance(10)
+        flaky.away = flaky.renewals_away = True
+        await clock.advance(200)
+        flaky.away = False
+        await clock.advance(10)
+        flaky.renewals_away = False
+        for run in runs:
+            assert await clock.run_until(run.result()) == 1
+            assert "lease.expired" not in await types(run)
+
+
+async def test_a_worker_that_dies_in_an_outage_is_found_a_lease_later(
+    store: Store, clock: ManualClock
+) -> None:
+    """Whoever is back renews, and who does not is taken for dead after all."""
+    taken_over = []
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[str]) -> int:
+        if ctx.attempt > 1:
+            taken_over.append((ctx.input, clock.now()))
+        await clock.sleep(400)
+        return ctx.attempt
+
+    workflow = ef.define_workflow("w", input=str).pipe(slow).build()
+    dying, flaky = Flaky(store), Flaky(store)
+    async with (
+        ef.Runtime(clock.watch(dying), [workflow], clock=clock, concurrency=1) as first,
+        ef.Runtime(clock.watch(flaky), [workflow], clock=clock) as second,
+    ):
+        await first.start()
+        lost = await second.create_run("w", "of the first")
+        await clock.advance(1)
+        await second.start()
+        kept = await second.create_run("w", "of the second")
+        await clock.advance(1)
+        dying.away = flaky.away = True
+        await clock.advance(100)
+        flaky.away = False
+        back = clock.now()
+        results = [await clock.run_until(run.result()) for run in (kept, lost)]
+        dying.away = False
+        await clock.run_until(first.stop())
+    assert results == [1, 2]
+    ((which, when),) = taken_over
+    assert which == "of the first"
+    assert timedelta(seconds=60) <= when - back < timedelta(seconds=75)
 
 
 @pytest.mark.parametrize("lost", [1, 2, 5])
