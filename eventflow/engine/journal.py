@@ -218,6 +218,8 @@ class Journal:
             case DuplicateKey(owner):
                 return Outcome(work.run, (), owner)
             case Appended() | Conflict():
+                if isinstance(verdict, Conflict) and verdict.actual < stream.version:
+                    stream.forget()
                 await self._load(stream)
                 return None
             case _:

@@ -41,6 +41,10 @@ class Stream:
         """Move on to a state that this process made itself."""
         self.state, self.head, self.stale = state, head, False
 
+    def forget(self) -> None:
+        """Know nothing of the run any more, since the store went back behind what was known."""
+        self.state, self.head, self.stale = None, GENESIS, True
+
     def fold(self, events: Iterable[StoredEvent]) -> list[Envelope]:
         """Fold what was read from the store, and give back what was new.
 

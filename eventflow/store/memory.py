@@ -91,7 +91,7 @@ class MemoryStore:
         now: datetime,
         workflows: Mapping[str, Collection[str]] | None,
         limit: int,
-        hold: float = 0.0,  # noqa: ARG002 - a courtesy between many machines
+        hold: float = 0.0,  # noqa: ARG002 - a courtesy between processes
     ) -> list[DueJob]:
         """List jobs whose time has come, the most important first."""
         self._refuse_closed()

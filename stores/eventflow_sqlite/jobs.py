@@ -6,7 +6,7 @@ grows with the other. What became due moves from the second to the first when so
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from heapq import merge
 from itertools import islice
 
@@ -14,12 +14,13 @@ from eventflow.store.contract import DueJob, Renewal
 from eventflow_sqlite.rows import Row, due_job, microseconds
 
 PROMOTED_AT_ONCE = 5_000
+FOREVER = 2**62
 
 _WAITING = "SELECT 1 FROM jobs WHERE ready = 0 AND due_at <= ? LIMIT 1"
 _READY = """
     SELECT -j.priority, j.position, r.run_id, j.stage, r.version, j.token, j.leased
     FROM jobs AS j JOIN runs AS r ON r.run = j.run
-    WHERE j.ready = 1 AND j.workflow_id = ? AND j.stage = ? AND j.due_at <= ?
+    WHERE j.ready = 1 AND j.workflow_id = ? AND j.stage = ? AND j.due_at <= ? AND j.held_until <= ?
     ORDER BY j.priority DESC, j.position LIMIT ?
 """
 _FIRST = """
@@ -38,6 +39,9 @@ _PROMOTE = """
         SELECT run, stage FROM jobs WHERE ready = 0 AND due_at <= ? ORDER BY due_at LIMIT ?
     )
 """
+_HOLD = """
+    UPDATE jobs SET held_until = ? WHERE run = (SELECT run FROM runs WHERE run_id = ?) AND stage = ?
+"""
 _RENEW = """
     UPDATE jobs SET due_at = ?, leased = ?, ready = 0
     WHERE run = (SELECT run FROM runs WHERE run_id = ?) AND stage = ? AND token = ? AND leased = 1
@@ -53,9 +57,38 @@ def list_due(
     moment = microseconds(now)
     if connection.execute(_WAITING, (moment,)).fetchall():
         return None
-    # Each pair has its own stretch of the index, so a backlog of others costs nothing.
+    return _first(connection, moment, workflows, limit, FOREVER)
+
+
+def hold_due(
+    connection: sqlite3.Connection,
+    now: datetime,
+    workflows: Workflows | None,
+    limit: int,
+    hold: float,
+) -> list[DueJob]:
+    """List due jobs that nobody holds, and keep them from others that hold for so many seconds."""
+    moment = microseconds(now)
+    promote(connection, now)
+    found = _first(connection, moment, workflows, limit, moment)
+    until = microseconds(now + timedelta(seconds=hold))
+    connection.executemany(_HOLD, [(until, job.run_id, job.stage) for job in found])
+    return found
+
+
+def _first(
+    connection: sqlite3.Connection,
+    moment: int,
+    workflows: Workflows | None,
+    limit: int,
+    held_until: int,
+) -> list[DueJob]:
+    """List the most important jobs that are ready, and that are not held beyond a time.
+
+    Each pair has its own stretch of the index, so a backlog of others costs nothing.
+    """
     ready = [
-        connection.execute(_READY, (workflow_id, stage, moment, limit)).fetchall()
+        connection.execute(_READY, (workflow_id, stage, moment, held_until, limit)).fetchall()
         for workflow_id, stage in _pairs(connection, workflows)
     ]
     first: Iterator[Row] = islice(merge(*ready), limit)

@@ -59,7 +59,7 @@ UPSERT_JOB = """
     )
     ON CONFLICT DO UPDATE SET position = excluded.position, kind = excluded.kind,
         scheduled = excluded.scheduled, due_at = excluded.due_at, token = excluded.token,
-        leased = excluded.leased, ready = excluded.ready
+        leased = excluded.leased, ready = excluded.ready, held_until = 0
 """
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

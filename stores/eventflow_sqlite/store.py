@@ -80,9 +80,13 @@ class SQLiteStore:
         now: datetime,
         workflows: Mapping[str, Collection[str]] | None,
         limit: int,
-        hold: float = 0.0,  # noqa: ARG002 - a courtesy between many machines
+        hold: float = 0.0,
     ) -> list[DueJob]:
-        """List jobs whose time has come, the most important first."""
+        """List jobs whose time has come, the most important first; with a hold, no held ones."""
+        if hold > 0:
+            return await self._writer.write(
+                partial(jobs.hold_due, now=now, workflows=workflows, limit=limit, hold=hold)
+            )
         look = partial(jobs.list_due, now=now, workflows=workflows, limit=limit)
         while (found := await self._reader.run(look)) is None:
             await self._writer.write(partial(jobs.promote, now=now))

@@ -1,10 +1,11 @@
 """A store in memory that shows what it is asked, waits at a gate, and fails when it is told to."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from eventflow.errors import StoreUnavailable
-from eventflow.store.contract import Operation, StoredEvent, Verdict
+from eventflow.store.contract import DueJob, Operation, Renewal, StoredEvent, Verdict
 from eventflow.store.memory import MemoryStore
 
 
@@ -15,7 +16,8 @@ class ObservedStore(MemoryStore):
         gate: While it is not set, calls wait before they do anything.
         appends: The op ids of each append, in order.
         reads: The runs and the version of each read, in order.
-        failure: Is raised by appends and reads instead of doing anything.
+        renewals: What each call wanted to renew, in order.
+        failure: Is raised by all of these, and by looking for jobs, instead of doing anything.
         poison: The op id of an operation with which no append succeeds.
         lost_answers: So many appends are made and then answered by `StoreUnavailable`.
         late: So many appends are answered by `StoreUnavailable`, and made right before the next.
@@ -27,6 +29,7 @@ class ObservedStore(MemoryStore):
         self.gate.set()
         self.appends: list[list[str]] = []
         self.reads: list[tuple[set[str], int]] = []
+        self.renewals: list[list[Renewal]] = []
         self.failure: Exception | None = None
         self.poison: str | None = None
         self.lost_answers = 0
@@ -59,6 +62,23 @@ class ObservedStore(MemoryStore):
         await self.gate.wait()
         self._fail()
         return await super().read(run_ids, after)
+
+    async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
+        """Move due times, unless something was arranged."""
+        self._fail()
+        self.renewals.append(list(renewals))
+        return await super().renew(renewals)
+
+    async def due(
+        self,
+        now: datetime,
+        workflows: Mapping[str, Collection[str]] | None,
+        limit: int,
+        hold: float = 0.0,
+    ) -> list[DueJob]:
+        """List jobs, unless something was arranged."""
+        self._fail()
+        return await super().due(now, workflows, limit, hold)
 
     def _fail(self) -> None:
         if self.failure is not None:

@@ -1,6 +1,7 @@
 """The journal: decisions are made on the newest state, appended once, and made again on a race."""
 
 import asyncio
+import copy
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -11,6 +12,7 @@ from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
 from eventflow.core.events import Event, RunAnnotated, UnknownEvent
 from eventflow.core.state import RunState
+from eventflow.core.values import Status
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import HistoryAltered, RunEnded, RunNotFound, SchemaTooNew, StoreUnavailable
 from eventflow.store.chain import verify
@@ -343,3 +345,13 @@ async def test_closing_waits_for_what_is_under_way(journal: Journal, store: Obse
     await closing
     assert signals(await writing) == ["go"]
     assert len(await store.read_all(0, 10)) == 3
+
+
+async def test_a_store_that_went_back_is_read_anew(journal: Journal, store: ObservedStore) -> None:
+    """After a restore of an older backup, what was known beyond it is forgotten, without a loop."""
+    backup = copy.deepcopy(vars(store)["_runs"]), copy.deepcopy(vars(store)["_log"])
+    await journal.execute("run", signal)
+    vars(store)["_runs"], vars(store)["_log"] = backup
+    outcome = await asyncio.wait_for(journal.execute("run", cancel), 5)
+    assert (outcome.state.version, outcome.state.status) == (3, Status.CANCELLED)
+    verify(await store.read(["run"]))

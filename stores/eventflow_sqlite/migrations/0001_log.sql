@@ -91,6 +91,7 @@ CREATE TABLE jobs (
     token INTEGER NOT NULL,
     leased INTEGER NOT NULL,
     ready INTEGER NOT NULL,
+    held_until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, stage)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX jobs_ready ON jobs (workflow_id, stage, priority DESC, position) WHERE ready = 1;
