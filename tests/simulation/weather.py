@@ -53,6 +53,7 @@ async def outlive(url: str, folder: Path, weather: Weather, strike: Strike) -> L
     chance = Random(weather.seed)  # noqa: S311 - nothing secret
     async with driver(url, folder, weather.lease) as crash:
         crew = [crash.start("worker") for _ in range(weather.workers)]
+        await _until_open(crash, crew)
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             creating = group.create_task(_create(crash, chance.random(), weather.rate, over))
@@ -67,6 +68,13 @@ async def outlive(url: str, folder: Path, weather: Weather, strike: Strike) -> L
             assert (await worker.end(signal.SIGTERM), worker.name) == (0, worker.name)
         await _check_outcomes(crash, creating.result())
         return await crash.check()
+
+
+async def _until_open(crash: Driver, crew: list[Child]) -> None:
+    """Wait until all have a store: one that is struck while it is opened ends its process."""
+    for worker in crew:
+        await crash.until_marked(f"{worker.name}.acks")
+    await asyncio.sleep(0.2)
 
 
 async def _replace(crash: Driver, crew: list[Child], chance: Random) -> None:
