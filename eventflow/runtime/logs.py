@@ -7,7 +7,7 @@ from structlog.typing import FilteringBoundLogger
 
 from eventflow.core import events as e
 from eventflow.core.state import RunState
-from eventflow.core.values import JobKind
+from eventflow.core.values import ErrorInfo, JobKind
 
 NAMES: Mapping[type[object], str] = {
     **{kind: name for name, kind in e.EVENT_TYPES.items()},
@@ -15,6 +15,7 @@ NAMES: Mapping[type[object], str] = {
 }
 QUIET = (e.StageLogged, e.StageProgressed, e.RunAnnotated)
 ERRORS = (e.StageFailed, e.RunFailed)
+SCHEMA_ERRORS = "eventflow.errors.Invalid"
 WARNINGS = (e.StageAttemptFailed, e.LeaseExpired, e.ResultDiscarded, e.RunCancelled)
 
 
@@ -55,6 +56,13 @@ def _fields(event: e.Event) -> dict[str, object]:
         name: value for name in named if (value := getattr(event, name, None)) is not None
     }
     error = getattr(event, "error", None)
-    if error is not None:
-        found["error"] = f"{error.type}: {error.message}"
+    if isinstance(error, ErrorInfo):
+        found["error"] = f"{error.type}: {_without_values(error)}"
     return found
+
+
+def _without_values(error: ErrorInfo) -> str:
+    """Leave out the lines that say what does not fit a schema, since they quote it."""
+    if error.type.startswith(SCHEMA_ERRORS):
+        return error.message.partition("\n")[0].rstrip(":")
+    return error.message
