@@ -1,0 +1,205 @@
+"""Workers: what is urgent goes first, what follows rides along, and stopping gives back."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+import eventflow as ef
+from eventflow.testing.clock import ManualClock
+from tests.engine.observed import ObservedStore
+from tests.runtime.conftest import Open
+
+
+class Steps:
+    """A workflow of three stages in a row, each taking a second, and what was executed."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.executed: list[str] = []
+        builder: Any = ef.define_workflow("w", input=str)
+        for stage_id in ("a", "b", "c"):
+            builder = builder.pipe(self._stage(stage_id, clock))
+        self.workflow = builder.build()
+
+    def _stage(self, id: str, clock: ManualClock) -> Any:  # noqa: ANN401
+        @ef.stage(id=id)
+        async def step(ctx: ef.StageContext[str]) -> str:
+            self.executed.append(f"{ctx.input}.{ctx.stage_id}")
+            await clock.sleep(1)
+            return ctx.input
+
+        return step
+
+
+@pytest.fixture
+def steps(clock: ManualClock) -> Steps:
+    """Three stages in a row."""
+    return Steps(clock)
+
+
+async def test_with_room_each_step_is_one_append(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, steps: Steps
+) -> None:
+    """The result and the next claim ride together: one append to begin, one for each stage."""
+    runtime = await open_runtime(steps.workflow)
+    await runtime.start()
+    run = await runtime.create_run("w", "x")
+    await clock.run_until(run.result())
+    create, claim, *results = store.appends
+    assert (len(create), len(claim), len(results)) == (1, 1, 3)
+    assert [e.type for e in await run.history()][4:7] == [
+        "stage.completed",
+        "stage.scheduled",
+        "job.claimed",
+    ]
+
+
+async def test_what_is_more_urgent_goes_between_two_stages_of_a_run(
+    open_runtime: Open, clock: ManualClock, steps: Steps
+) -> None:
+    """With room for one job, a run that came later and matters more is not kept waiting."""
+    runtime = await open_runtime(steps.workflow, concurrency=1)
+    await runtime.start()
+    slow = await runtime.create_run("w", "slow", priority=1)
+    await clock.advance(0.5)
+    urgent = await runtime.create_run("w", "urgent", priority=9)
+    await clock.run_until(asyncio.gather(slow.result(), urgent.result()))
+    assert steps.executed == [
+        "slow.a",
+        "urgent.a",
+        "urgent.b",
+        "urgent.c",
+        "slow.b",
+        "slow.c",
+    ]
+
+
+async def test_what_another_process_created_and_is_more_urgent_goes_first(
+    open_runtime: Open, clock: ManualClock, steps: Steps
+) -> None:
+    """The worker looks into the store before it goes on with what it has."""
+    runtime, other = (
+        await open_runtime(steps.workflow, concurrency=1),
+        await open_runtime(steps.workflow),
+    )
+    await runtime.start()
+    slow = await runtime.create_run("w", "slow", priority=1)
+    await clock.advance(0.5)
+    urgent = await other.create_run("w", "urgent", priority=9)
+    await clock.run_until(asyncio.gather(slow.result(), urgent.result()))
+    assert steps.executed[:3] == ["slow.a", "urgent.a", "urgent.b"]
+
+
+async def test_never_more_jobs_than_were_allowed(open_runtime: Open, clock: ManualClock) -> None:
+    """A backlog, and stages that follow and fan out, keep to the concurrency."""
+    current, most = 0, 0
+
+    async def step(ctx: ef.StageContext[Any]) -> int:
+        nonlocal current, most
+        current += 1
+        most = max(most, current)
+        await clock.sleep(1)
+        current -= 1
+        return 1
+
+    workflow = (
+        ef.define_workflow("w", input=int)
+        .pipe(ef.stage(id="begin")(step))
+        .parallel(*(ef.stage(id=f"side-{n}")(step) for n in range(4)))
+        .pipe(ef.stage(id="end")(step))
+        .build()
+    )
+    runtime = await open_runtime(workflow, concurrency=3)
+    runs = [await runtime.create_run("w", n) for n in range(5)]
+    await runtime.start()
+    await clock.run_until(asyncio.gather(*(run.result() for run in runs)))
+    assert most == 3
+
+
+async def test_a_worker_can_be_started_again(
+    open_runtime: Open, clock: ManualClock, steps: Steps
+) -> None:
+    """After `stop` nothing is claimed, and after another `start` everything goes on."""
+    runtime = await open_runtime(steps.workflow)
+    for number in range(3):
+        run = await runtime.create_run("w", str(number))
+        await clock.advance(10)
+        assert (await run.state()).status is ef.Status.PENDING
+        await runtime.start()
+        assert await clock.run_until(run.result()) == str(number)
+        await runtime.stop()
+
+
+async def test_stopping_at_once_gives_every_job_back(
+    open_runtime: Open, clock: ManualClock, steps: Steps
+) -> None:
+    """No attempt is used up, and another worker has all of them without waiting for a lease."""
+    first, second = await open_runtime(steps.workflow), await open_runtime(steps.workflow)
+    await first.start()
+    runs = [await first.create_run("w", str(n)) for n in range(3)]
+    await clock.advance(0.5)
+    began = clock.now()
+    await clock.run_until(first.stop(grace=0))
+    await second.start()
+    await clock.run_until(asyncio.gather(*(run.result() for run in runs)))
+    assert (clock.now() - began).total_seconds() < 10
+    for run in runs:
+        stages = (await run.state()).stages.values()
+        assert [stage.attempt for stage in stages] == [1, 1, 1]
+
+
+async def test_stopping_while_the_store_is_away_ends(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, steps: Steps
+) -> None:
+    """What cannot be given back is left to its lease."""
+    runtime = await open_runtime(steps.workflow)
+    await runtime.start()
+    run = await runtime.create_run("w", "x")
+    await clock.advance(0.5)
+    store.failure = ef.StoreUnavailable("away")
+    await clock.run_until(runtime.stop(grace=2))
+    store.failure = None
+    assert [e.type for e in await run.history()][-1] == "job.claimed"
+    await runtime.start()
+    assert await clock.run_until(run.result()) == "x"
+
+
+async def test_a_worker_has_a_name_of_its_own(open_runtime: Open, clock: ManualClock) -> None:
+    """The one that it was given; else one that no other worker has."""
+    names = set()
+    for given in ({"worker_id": "named"}, {}, {}):
+        workflow = Steps(clock).workflow
+        runtime = await open_runtime(workflow, **given)
+        await runtime.start()
+        run = await runtime.create_run("w", "x")
+        await clock.run_until(run.result())
+        await runtime.stop()
+        names |= {e.actor for e in await run.history() if e.type == "job.claimed"}
+    assert len(names) == 3
+    assert "named" in names
+
+
+async def test_one_job_that_cannot_be_claimed_takes_no_other_along(
+    open_runtime: Open,
+    clock: ManualClock,
+    store: ObservedStore,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run whose history breaks the fold is left alone; those claimed beside it are executed."""
+    creator, worker = await open_runtime(steps.workflow), await open_runtime(steps.workflow)
+    broken, sound = [await creator.create_run("w", name) for name in ("broken", "sound")]
+    read = store.read
+
+    async def break_one(run_ids: Any, after: int = 0) -> Any:  # noqa: ANN401
+        found = await read(run_ids, after)
+        never: Any = None
+        return [evolve(e, recorded_at=never) if e.run_id == broken.id else e for e in found]
+
+    monkeypatch.setattr(store, "read", break_one)
+    await worker.start()
+    await clock.advance(5)
+    assert steps.executed == ["sound.a", "sound.b", "sound.c"]
+    monkeypatch.undo()
+    assert (await sound.state()).status is ef.Status.COMPLETED
