@@ -17,7 +17,6 @@ async def test_workers_that_are_killed_lose_nothing(postgres_url: str, tmp_path:
     assert report.runs == 40
 
 
-@pytest.mark.deep
 async def test_a_worker_that_comes_back_too_late_changes_nothing(
     postgres_url: str, tmp_path: Path
 ) -> None:

@@ -121,7 +121,7 @@ async def test_a_server_that_crashes_loses_nothing(
 @pytest.mark.parametrize(
     ("weather", "retry_timeout"),
     [
-        (Weather(seed=1, strikes=12), IMPATIENT),
+        (Weather(seed=1, strikes=10), IMPATIENT),
         *deep((Weather(seed, strikes=200, rate=25), IMPATIENT) for seed in range(2, 6)),
         *deep((Weather(seed, strikes=200, rate=25, kills=0.1), PATIENT) for seed in range(6, 10)),
     ],
