@@ -26,7 +26,7 @@ class Outage:
         self._clock = clock
         self._delay = 0.0
 
-    async def wait(self, error: StoreUnavailable) -> None:
+    async def wait(self, error: Exception) -> None:
         """Wait a while before the next try; the first time says why."""
         if not self._delay:
             logger().error("store.unavailable", task=self._task, error=str(error))

@@ -111,6 +111,8 @@ class Context:
         self, fraction: float, message: str | None = None, **details: object
     ) -> Awaitable[None]:
         """Tell how far the stage is, from 0 to 1."""
+        if not _is_fraction(fraction):
+            raise InvalidOutput(f"Progress is a fraction from 0 to 1, not {fraction!r}")
         note = e.StageProgressed(
             self.stage_id, self.generation, self.attempt, fraction, message, _plain(details)
         )
@@ -126,7 +128,7 @@ class Context:
         if threading.get_ident() != self._thread:
             asyncio.run_coroutine_threadsafe(recording, self._loop).result()
             return _Done()
-        return recording
+        return asyncio.ensure_future(recording)
 
 
 class _Done:
@@ -134,6 +136,10 @@ class _Done:
 
     def __await__(self) -> Generator[None, None, None]:
         yield from ()
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
 
 
 def _plain(fields: Mapping[str, object]) -> dict[str, JSON]:

@@ -155,8 +155,7 @@ class Execution:
     def _start(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
         """Begin a coroutine here, and a plain function in a thread."""
         if inspect.iscoroutinefunction(function):
-            started: Awaitable[Any] = function(*arguments)
-            return started
+            return _await_politely(function, *arguments)
         call = partial(contextvars.copy_context().run, _call_plainly, function, *arguments)
         return asyncio.get_running_loop().run_in_executor(self.threads, call)
 
@@ -285,12 +284,26 @@ def _too_late(timeout: float) -> TimeoutError:
     return TimeoutError(f"the attempt took longer than {timeout:g} s")
 
 
+async def _await_politely(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as `_call`
+    """Await a coroutine; one that exits ends its attempt, and not the process of the worker."""
+    try:
+        return await function(*arguments)
+    except SystemExit as error:
+        raise _exited(error) from error
+
+
 def _call_plainly(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as `_call`
     """Call a plain function; no future can carry a StopIteration, and no coroutine does either."""
     try:
         return function(*arguments)
     except StopIteration as error:
         raise RuntimeError("a plain function raised StopIteration") from error
+    except SystemExit as error:
+        raise _exited(error) from error
+
+
+def _exited(error: SystemExit) -> RuntimeError:
+    return RuntimeError(f"the code of the stage called sys.exit({error.code!r})")
 
 
 def _timeout(job: Job) -> float | None:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from eventflow.core.state import RunState
-from eventflow.errors import StoreUnavailable
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.job import Job
 from eventflow.runtime.logs import logger
@@ -45,6 +44,10 @@ class Leases:
         if not jobs:
             del self._jobs[job.run.run_id]
 
+    def jobs(self) -> list[Job]:
+        """Give the jobs that are looked after."""
+        return [job for jobs in self._jobs.values() for job in jobs.values()]
+
     def compare(self, run: RunState) -> None:
         """Lose the jobs whose claims do not hold any more in a later state of their run."""
         for job in list(self._jobs.get(run.run_id, {}).values()):
@@ -62,12 +65,12 @@ class Leases:
         return self._trusted_from <= now <= self._beaten_at + self._longest_silence
 
     async def keep(self) -> None:
-        """Renew leases until cancelled; a store that is away does not end this."""
+        """Renew leases until cancelled; nothing that goes wrong with a heartbeat ends this."""
         while True:
             await self._clock.sleep(self._look_interval)
             try:
                 await self.beat()
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - without heartbeats all jobs would be lost
                 logger().warning("worker.heartbeat_failed", error=str(error))
 
     async def beat(self) -> None:

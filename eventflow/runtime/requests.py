@@ -142,7 +142,9 @@ class Requests:
             if answered is None:
                 raise
             return answered
-        return outcome.state.generation
+        if outcome.duplicate is not None:
+            answered = await self._answered(run_id, asked, digest)
+        return outcome.state.generation if answered is None else answered
 
     async def fork(
         self, run_id: str, asked: Rewinding, metadata: Mapping[str, object] | None

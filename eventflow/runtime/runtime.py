@@ -13,12 +13,12 @@ from eventflow.core.projection import RunRow
 from eventflow.core.state import RunState
 from eventflow.core.values import Status
 from eventflow.engine.journal import Journal
-from eventflow.errors import InvalidInput, RuntimeNotOpen
+from eventflow.errors import InvalidInput, InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.driving import poll, transition
 from eventflow.runtime.identifiers import new_id, random_number
-from eventflow.runtime.logs import TransitionLog
+from eventflow.runtime.logs import TransitionLog, logger
 from eventflow.runtime.requests import Creation, GivenConfig, Requests
 from eventflow.runtime.run import Handles, Run
 from eventflow.runtime.settings import Settings
@@ -74,6 +74,11 @@ class Runtime:
         workflow_priority: WorkflowPriority | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if not isinstance(store, str) and not hasattr(store, "append"):
+            raise InvalidSettings(
+                "store= is a store, or the URL of one such as sqlite:///eventflow.db; "
+                f"{store!r} is neither"
+            )
         self._given_store = store
         self._settings = Settings.checked(
             store_url=store if isinstance(store, str) else "",
@@ -116,14 +121,17 @@ class Runtime:
             StoreUnavailable: The store cannot be opened.
             UnknownStore: No installed store answers to the URL.
         """
+        if self._opened is not None:
+            raise RuntimeNotOpen("The runtime is open already; make one Runtime for each block")
         given = self._given_store
         store = await open_store(given) if isinstance(given, str) else given
         self._clock.align(await store.now())
         self._opened = self._open(store)
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
+    async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Stop and close; after an error without waiting for the jobs in hand."""
+        await self.stop(grace=30.0 if error is None else 0.0)
         opened, self._opened = self._open_parts, None
         await opened.handles.waker.close()
         await opened.handles.journal.close()
@@ -257,6 +265,8 @@ class Runtime:
         if worker is None or working is None:
             return
         worker.stop()
+        if worker.in_hand:
+            logger().info("worker.stopping", worker=worker.id, waiting_for=worker.in_hand)
         timer = asyncio.ensure_future(self._clock.sleep(grace))
         await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
         timer.cancel()

@@ -22,6 +22,11 @@ def _is_a_count(_: object, field: "Attribute[Any]", value: object) -> None:
         raise ValueError(f"{field.name} is a whole number from 1 on, not {value!r}")
 
 
+def _is_a_name(_: object, field: "Attribute[Any]", value: object) -> None:
+    if value is not None and (not isinstance(value, str) or not value.isprintable() or not value):
+        raise ValueError(f"{field.name} is a printable text, not {value!r}")
+
+
 @frozen(kw_only=True)
 class Settings:
     """The settings of a runtime.
@@ -40,7 +45,7 @@ class Settings:
     job_poll_interval: float = field(default=1.0, validator=_is_above_zero)
     stale_job_threshold: float = field(default=60.0, validator=_is_above_zero)
     concurrency: int = field(default=16, validator=_is_a_count)
-    worker_id: str | None = None
+    worker_id: str | None = field(default=None, validator=_is_a_name)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:

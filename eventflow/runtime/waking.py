@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from eventflow.core.events import Event
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
-from eventflow.errors import StoreUnavailable
 from eventflow.runtime.backoff import Outage
 from eventflow.runtime.clock import Clock
 
@@ -115,7 +114,7 @@ class Waker:
         while self._watch is asyncio.current_task():
             try:
                 newest = await self._journal.store.wait(self._position, self._poll_interval)
-            except StoreUnavailable as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits would wait for ever
                 await outage.wait(error)
                 continue
             outage.over()

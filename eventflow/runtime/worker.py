@@ -33,6 +33,8 @@ from eventflow.store.contract import DueJob
 
 CROWDED = timedelta(seconds=10)
 HOLD = 1.0
+HEEDED_WITHIN = 1.0
+"""Seconds of real time that a cancelled job has to come to its end."""
 
 
 @frozen
@@ -71,6 +73,7 @@ class Worker:
         self._broken: dict[str, int] = {}
         self._jobs: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._abandoned = asyncio.Event()
         self._backlog = True
         self._crowded_until = tools.clock.now()
         self._look_again = asyncio.Event()
@@ -88,14 +91,19 @@ class Worker:
         done = 0
         async with self._beside(self._leases.keep()):
             while True:
-                due = (await find())[: self._concurrency]
+                due = [job for job in await find() if self._may_claim(job)][: self._concurrency]
                 outcomes = await asyncio.gather(*(self._claim(job) for job in due))
                 begun = sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
                 while self._jobs:
                     await asyncio.wait(self._jobs)
-                if not begun:
+                if not begun and None not in outcomes:
                     return done
                 done += begun
+
+    @property
+    def in_hand(self) -> list[str]:
+        """The jobs that are under way, each as its run and its stage."""
+        return [f"{job.run.run_id} {job.state.id}" for job in self._leases.jobs()]
 
     def stop(self) -> None:
         """Claim nothing new; `run` returns once the jobs in hand have ended."""
@@ -105,6 +113,7 @@ class Worker:
     def abandon(self) -> None:
         """Cancel the jobs in hand and give them back."""
         self.stop()
+        self._abandoned.set()
         for job in self._jobs:
             job.cancel()
 
@@ -138,16 +147,25 @@ class Worker:
             if not (claimed and self._backlog) and not self._stopping:
                 interval = self._tools.settings.job_poll_interval
                 await wait_for(self._look_again, self._clock, interval)
-        while self._jobs:
-            await asyncio.wait(self._jobs)
+        await self._let_jobs_end()
+
+    async def _let_jobs_end(self) -> None:
+        """Wait for the jobs in hand; give back those that do not heed that they were cancelled."""
+        abandoned = asyncio.ensure_future(self._abandoned.wait())
+        while self._jobs and not abandoned.done():
+            await asyncio.wait({abandoned, *self._jobs}, return_when=asyncio.FIRST_COMPLETED)
+        abandoned.cancel()
+        if self._jobs:
+            await asyncio.wait(self._jobs, timeout=HEEDED_WITHIN)
+        for job in self._leases.jobs():
+            await self._give_back(job)
 
     async def _claim_due(self) -> int:
         """Claim as many due jobs as there is room for, and begin them; tell how many."""
         room = self._concurrency - len(self._jobs)
         if room <= 0:
             return 0
-        due = await self._look(room + len(self._broken))
-        sound = [job for job in due if self._may_claim(job)][:room]
+        sound = await self._find(room)
         self._backlog = len(sound) >= room
         outcomes = await asyncio.gather(*(self._claim(job) for job in sound))
         if any(outcome is not None and not outcome.events for outcome in outcomes):
@@ -158,6 +176,18 @@ class Worker:
         """Pass over runs that cannot be read, and over leases that may be over for no fault."""
         broken = self._broken.get(job.run_id) == job.version
         return not broken and (self._leases.trusted() or not job.leased)
+
+    async def _find(self, room: int) -> list[DueJob]:
+        """Look beyond what is passed over, however much it is, for as many jobs as there is room."""
+        limit = room + len(self._broken)
+        due = await self._look(limit)
+        while True:
+            sound = [job for job in due if self._may_claim(job)][:room]
+            if len(sound) == room or len(due) < limit:
+                return sound
+            limit *= 2
+            stages = self._tools.catalog.claimable()
+            due = await self._journal.store.due(self._clock.now(), stages, limit)
 
     async def _look(self, limit: int) -> list[DueJob]:
         """List what is due; after a lost race, ask the store to keep it from others a while."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 
 from eventflow.core.events import Event
-from eventflow.errors import HistoryAltered
+from eventflow.errors import HistoryAltered, InvalidData
 from eventflow.store.codec import encode
 from eventflow.store.contract import StoredEvent
 
@@ -59,8 +59,10 @@ def seal(
     """Encode events and chain them behind the event of version `after`, whose hash is `previous`.
 
     Raises:
-        InvalidData: An event holds what is not JSON.
+        InvalidData: An event holds what its type cannot hold, or the actor is no text.
     """
+    if actor is not None and not isinstance(actor, str):
+        raise InvalidData(f"An actor is named by a text, not by {actor!r}")
     sealed: list[StoredEvent] = []
     for version, event in enumerate(events, start=after + 1):
         kind, schema, data = encode(event)

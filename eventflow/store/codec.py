@@ -43,7 +43,8 @@ def encode(event: Event) -> tuple[str, int, bytes]:
     """Write an event as its type, its schema number and its JSON; an unknown one as it was read.
 
     Raises:
-        InvalidData: A value of the event is not JSON, such as NaN, infinity or a lone surrogate.
+        InvalidData: A value of the event is not JSON, such as NaN, infinity or a lone surrogate,
+            or is of another type than its field: nothing is written that cannot be read.
     """
     if isinstance(event, UnknownEvent):
         return event.type, event.schema, event.data
@@ -54,7 +55,16 @@ def encode(event: Event) -> tuple[str, int, bytes]:
         raise InvalidData(f"A {kind} event cannot be written as JSON: {error}") from error
     if b"null" in data:
         _refuse_not_finite(kind, event)
+    _refuse_unreadable(kind, schema, data)
     return kind, schema, data
+
+
+def _refuse_unreadable(kind: str, schema: int, data: bytes) -> None:
+    """Read back what is about to be written, since a log cannot be mended."""
+    try:
+        _decoders[kind, schema].decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidData(f"A {kind} event cannot hold this: {error}") from None
 
 
 def decode(

@@ -31,9 +31,10 @@ async def open_store(url: str) -> Store:
     scheme, separator, _ = url.partition("://")
     if not separator:
         raise UnknownStore(
-            f"A store is named by a URL such as memory://; there are: {_installed()}"
+            f"{redact(url)!r} is not the URL of a store; write for instance "
+            f"sqlite:///eventflow.db, with one of: {_installed()}"
         )
-    found = entry_points(group=GROUP, name=scheme)
+    found = entry_points(group=GROUP, name=scheme.lower())
     if not found:
         raise UnknownStore(
             f"No installed store answers to {scheme}://; there are: {_installed()}. "

@@ -49,7 +49,7 @@ async def test_an_unknown_scheme_names_the_known_ones(install: Install) -> None:
 
 async def test_a_path_is_not_a_url() -> None:
     """Without a scheme nothing is guessed."""
-    with pytest.raises(UnknownStore, match="named by a URL such as memory://"):
+    with pytest.raises(UnknownStore, match=r"is not the URL of a store.*sqlite:///eventflow.db"):
         await open_store("eventflow.db")
 
 

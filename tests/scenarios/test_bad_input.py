@@ -1,0 +1,168 @@
+"""Wrong values never reach the log, where nothing could be mended; they are named and refused."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+import eventflow as ef
+from eventflow.store.contract import Store
+from eventflow.testing.clock import ManualClock
+from tests.scenarios.conftest import Open
+from tests.scenarios.steps import ARITHMETIC, types
+
+Use = Callable[[Any], Awaitable[object]]
+
+WRONG_NOTES: dict[str, Use] = {
+    "message": lambda ctx: ctx.log({"rows": 5}),
+    "level": lambda ctx: ctx.log("x", level=20),
+    "fraction": lambda ctx: ctx.progress("half"),
+    "range": lambda ctx: ctx.progress(7),
+    "nan": lambda ctx: ctx.progress(float("nan")),
+    "key": lambda ctx: ctx.annotate(5, "x"),
+}
+
+
+@pytest.mark.parametrize("use", WRONG_NOTES.values(), ids=WRONG_NOTES)
+async def test_a_wrong_note_fails_its_stage_and_leaves_the_run_readable(
+    open_runtime: Open, clock: ManualClock, use: Use
+) -> None:
+    """The stage fails with what is wrong, and the run can be read by everybody afterwards."""
+
+    @ef.stage
+    async def notes(ctx: ef.StageContext[int]) -> int:
+        await use(ctx)
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(notes).build()
+    runtime = await open_runtime(workflow)
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    with pytest.raises(ef.RunFailed):
+        await clock.run_until(run.result())
+    other = await open_runtime(workflow)
+    assert (await other.run(run.id).state()).status is ef.Status.FAILED
+    await other.run(run.id).verify()
+
+
+WRONG_REQUESTS: dict[str, Use] = {
+    "cancel reason": lambda run: run.cancel(reason=7),
+    "actor": lambda run: run.cancel(actor=7),
+    "signal name": lambda run: run.signal(7),
+    "annotation key": lambda run: run.annotate(7, "x"),
+}
+
+
+@pytest.mark.parametrize("ask", WRONG_REQUESTS.values(), ids=WRONG_REQUESTS)
+async def test_a_wrong_request_is_refused_without_a_trace(open_runtime: Open, ask: Use) -> None:
+    """Nothing is appended, and the same run takes the next request."""
+    runtime = await open_runtime(ARITHMETIC)
+    run = await runtime.create_run("arithmetic", 5)
+    before = await types(run)
+    with pytest.raises(ef.EventflowError, match=r"7|str"):
+        await ask(run)
+    assert await types(run) == before
+    assert await run.cancel()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"idempotency_key": 7},
+        {"actor": 7},
+        {"priority": "high"},
+        {"metadata": {1: 2}},
+        {"metadata": {"x": object()}},
+    ],
+    ids=["key", "actor", "priority", "metadata key", "metadata value"],
+)
+async def test_a_wrong_creation_is_refused_without_a_trace(
+    open_runtime: Open, store: Store, wrong: dict[str, Any]
+) -> None:
+    """The log stays empty."""
+    runtime = await open_runtime(ARITHMETIC)
+    with pytest.raises(ef.EventflowError):
+        await runtime.create_run("arithmetic", 5, **wrong)
+    assert await store.read_all(0, 10) == []
+
+
+async def test_a_stage_that_exits_fails_and_its_worker_lives(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """`sys.exit` ends the attempt, in a coroutine and in a thread, and nothing else."""
+
+    @ef.stage(retry=ef.Retry(max_attempts=1))
+    async def exits(ctx: ef.StageContext[int]) -> int:
+        sys.exit(4)
+
+    @ef.stage(retry=ef.Retry(max_attempts=1))
+    def exits_plainly(ctx: ef.StageContext[int]) -> int:
+        sys.exit("no")
+
+    runtime = await open_runtime(
+        ef.define_workflow("a", input=int).pipe(exits).build(),
+        ef.define_workflow("b", input=int).pipe(exits_plainly).build(),
+        ARITHMETIC,
+    )
+    await runtime.start()
+    for workflow in ("a", "b"):
+        run = await runtime.create_run(workflow, 0)
+        with pytest.raises(ef.RunFailed, match=r"sys\.exit"):
+            await clock.run_until(run.result())
+    sound = await runtime.create_run("arithmetic", 5)
+    assert await clock.run_until(sound.result()) == "Final: 60"
+
+
+async def test_a_job_that_does_not_heed_its_cancellation_is_given_back(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """Stopping never waits for code that swallows its cancellation; another worker goes on."""
+    swallowed = asyncio.Event()
+    released = asyncio.Event()
+
+    @ef.stage
+    async def shielded(ctx: ef.StageContext[int]) -> int:
+        while not swallowed.is_set() or not released.is_set():
+            try:
+                await released.wait()
+                swallowed.set()
+            except asyncio.CancelledError:
+                swallowed.set()
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(shielded).build()
+    first, second = await open_runtime(workflow), await open_runtime(workflow)
+    await first.start()
+    run = await first.create_run("w", 0)
+    await clock.advance(1)
+    await clock.run_until(first.stop(grace=1))
+    assert swallowed.is_set()
+    released.set()
+    await second.start()
+    assert await clock.run_until(run.result()) == 1
+    expired = next(e.event for e in await run.history() if e.type == "lease.expired")
+    assert expired.reason == "released"
+
+
+async def test_an_error_leaves_the_block_at_once(store: Store, clock: ManualClock) -> None:
+    """What goes wrong in the block is heard without waiting for the jobs in hand."""
+
+    @ef.stage
+    async def endless(ctx: ef.StageContext[int]) -> int:
+        await clock.sleep(10_000)
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(endless).build()
+
+    async def block() -> None:
+        async with ef.Runtime(clock.watch(store), [workflow], clock=clock) as runtime:
+            await runtime.start()
+            run = await runtime.create_run("w", 0)
+            await run.result(timeout=1)
+
+    before = clock.now()
+    with pytest.raises(ef.ResultTimeout):
+        await clock.run_until(block())
+    assert (clock.now() - before).total_seconds() < 5
