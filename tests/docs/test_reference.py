@@ -9,7 +9,12 @@ import pytest
 import eventflow
 from eventflow import Run, Runtime, StageContext, Workflow, errors
 from eventflow.core.events import EVENT_TYPES
+from eventflow.core.projection import RunRow
+from eventflow.core.stage import Claim, StageState, Suspension
+from eventflow.core.state import Ending, RunState, Signal
 from eventflow.runtime.settings import Settings
+from eventflow.runtime.verification import Verified
+from eventflow.store.envelope import Envelope
 from tests.architecture.sources import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -90,3 +95,12 @@ def test_the_page_of_public_names_has_every_method(kind: type) -> None:
     named = re.findall(r"`(\w+)(?:\([^`]*\))?`", row.group())[1:]
     offered = {name for name in vars(kind) if not name.startswith("_")}
     assert offered - OTHERWISE_NAMED <= set(named) <= offered | {"build"}
+
+
+@pytest.mark.parametrize(
+    "kind", [RunState, Ending, StageState, Claim, Suspension, Signal, Envelope, RunRow, Verified]
+)
+def test_the_page_of_states_has_every_attribute(kind: type) -> None:
+    """The reference lists the attributes of what callers are given, in their order."""
+    section = sections(page("states.md"))[kind.__name__]
+    assert rows(section) == [field.name for field in attrs.fields(kind)]
