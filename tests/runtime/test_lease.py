@@ -124,6 +124,23 @@ async def test_a_store_that_is_away_costs_no_lease_that_still_holds(
     assert (kinds.count("job.claimed"), kinds.count("lease.expired")) == (1, 0)
 
 
+async def test_no_error_of_a_heartbeat_is_the_last_one(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, endless: Endless
+) -> None:
+    """Also one that is nobody's outage: the next heartbeat is tried, and the lease is kept."""
+    endless.seconds = 200
+    runtime = await open_runtime(endless.workflow, stale_job_threshold=60.0)
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.advance(50)
+    store.failure = RuntimeError("a mistake in the store")
+    await clock.advance(30)
+    store.failure = None
+    assert await clock.run_until(run.result()) == 1
+    kinds = [e.type for e in await run.history()]
+    assert (kinds.count("job.claimed"), kinds.count("lease.expired")) == (1, 0)
+
+
 async def test_a_lease_that_was_lost_cancels_its_job_alone(
     open_runtime: Open,
     clock: ManualClock,

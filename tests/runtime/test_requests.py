@@ -181,6 +181,40 @@ async def test_a_request_that_means_something_else_is_refused(
     assert len(await store.read_all(0, 10)) == 2
 
 
+@pytest.mark.parametrize("stage", ["first", "second"])
+async def test_of_two_reruns_with_one_key_at_once_the_second_hears_of_the_first(
+    store: ObservedStore, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """Another process was faster by a moment: its answer counts, or a request that differs."""
+    steps = [ef.stage(id=each)(_same) for each in ("first", "second")]
+    workflow = ef.define_workflow("w", input=int).pipe(steps[0]).pipe(steps[1]).build()
+    async with ef.Runtime(store, [workflow]) as fast, ef.Runtime(store, [workflow]) as slow:
+        await fast.start()
+        run = await fast.create_run("w", 1)
+        await run.result()
+        late = slow.run(run.id)
+        await late.state()
+        append = store.append
+
+        async def be_late(operations: Any) -> Any:  # noqa: ANN401
+            monkeypatch.undo()
+            await run.rerun_from("second")
+            await run.result()
+            assert await run.rerun_from("second", idempotency_key="k") == 2
+            return await append(operations)
+
+        monkeypatch.setattr(store, "append", be_late)
+        if stage == "second":
+            assert await late.rerun_from(stage, idempotency_key="k") == 2
+        else:
+            with pytest.raises(ef.IdempotencyMismatch):
+                await late.rerun_from(stage, idempotency_key="k")
+
+
+async def _same(ctx: ef.StageContext[int]) -> int:
+    return ctx.input
+
+
 async def test_a_rerun_may_replace_config_and_input(open_runtime: Open, clock: ManualClock) -> None:
     """From then on they count, for later reruns as well; what is wrong is refused beforehand."""
     runtime = await open_runtime(WORKFLOW)
