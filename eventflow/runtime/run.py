@@ -257,8 +257,9 @@ class Run:
             return None
         if workflow.output_schema is not None:
             return workflow.output_schema
-        last = state.plan.groups[-1]
         stages = {stage.id: stage for stage in workflow.stages}
-        if len(last) > 1 or last[0].id not in stages:
-            return None
-        return stages[last[0].id].output_schema
+        match state.plan.groups[-1]:
+            case [last] if last.id in stages:
+                return stages[last.id].output_schema
+            case _:
+                return None

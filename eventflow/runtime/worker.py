@@ -308,6 +308,6 @@ class Worker:
         while True:
             try:
                 await self._unclaimable.report()
-            except Exception as error:  # noqa: BLE001 - also what the application's own catalog raises
+            except Exception as error:  # noqa: BLE001 - also of the application's catalog
                 logger().warning("worker.scan_failed", error=str(error))
             await self._clock.sleep(self._tools.settings.poll_interval)
