@@ -378,3 +378,57 @@ async def test_a_time_of_real_work_does_not_count_in_virtual_time(
     await execute(work)
     events = await store.read_all(0, 100)
     assert all(event.recorded_at - began < timedelta(seconds=1) for event in events)
+
+
+async def test_a_stage_whose_check_is_gone_fails_at_its_deadline(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """A release without the check does not ask, and does not let the run wait for ever."""
+
+    async def suspend(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
+        return ef.Suspended(1, check_after=10, max_wait=100)
+
+    asked = ef.stage(id="work")(suspend)
+    told = ef.stage(id="work", signal="go")(suspend)
+
+    @asked.check
+    async def ready(state: int, ctx: ef.StageContext[int]) -> ef.Pending:
+        return ef.Pending()
+
+    old = await open_runtime(ef.define_workflow("w", input=int).pipe(asked).build())
+    await old.start()
+    run = await old.create_run("w", 0)
+    await clock.advance(5)
+    await old.stop()
+    began = clock.now()
+    new = await open_runtime(ef.define_workflow("w", input=int).pipe(told).build())
+    await new.start()
+    with pytest.raises(ef.RunFailed):
+        await clock.run_until(run.result())
+    assert clock.now() - began >= timedelta(seconds=95)
+
+
+async def test_a_check_is_put_off_also_while_the_store_is_away(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore
+) -> None:
+    """The next time reaches the store when it is back, and no lease has to expire."""
+    answers: list[ef.Pending | ef.Ready[int]] = [ef.Pending(), ef.Ready(7)]
+
+    @ef.stage
+    async def work(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
+        return ef.Suspended(1, check_after=10)
+
+    @work.check
+    async def ready(state: int, ctx: ef.StageContext[int]) -> ef.Pending | ef.Ready[int]:
+        if len(answers) == 2:
+            store.failure = ef.StoreUnavailable("away")
+        return answers.pop(0)
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(work).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.advance(20)
+    assert len(answers) == 1
+    store.failure = None
+    assert await clock.run_until(run.result()) == 7
+    assert "lease.expired" not in await kinds(run)

@@ -1,12 +1,15 @@
 """Workers: what is urgent goes first, what follows rides along, and stopping gives back."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from attrs import evolve
+from structlog.testing import capture_logs
 
 import eventflow as ef
+from eventflow.store.contract import Operation, Verdict
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -203,3 +206,42 @@ async def test_one_job_that_cannot_be_claimed_takes_no_other_along(
     assert steps.executed == ["sound.a", "sound.b", "sound.c"]
     monkeypatch.undo()
     assert (await sound.state()).status is ef.Status.COMPLETED
+
+
+async def test_an_error_of_the_store_that_nobody_expected_ends_no_worker(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, steps: Steps
+) -> None:
+    """It is logged with its traceback, and the worker looks again."""
+    runtime = await open_runtime(steps.workflow)
+    with capture_logs() as logs:
+        await runtime.start()
+        await clock.advance(1)
+        store.failure = ZeroDivisionError("a bug of a store")
+        await clock.advance(5)
+        store.failure = None
+        run = await runtime.create_run("w", "x")
+        assert await clock.run_until(run.result()) == "x"
+    failed = [line for line in logs if line["event"] == "worker.failed"]
+    assert failed
+    assert failed[0]["exc_info"]
+
+
+async def test_a_report_that_fails_for_no_known_reason_is_made_by_another_attempt(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, steps: Steps
+) -> None:
+    """It is logged, the lease runs out, and the run goes on."""
+    runtime = await open_runtime(steps.workflow)
+    with capture_logs() as logs:
+        await runtime.start()
+        run = await runtime.create_run("w", "x")
+        await clock.advance(0.5)
+        append = store.append
+
+        async def broken(operations: Sequence[Operation]) -> list[Verdict]:
+            store.append = append  # type: ignore[method-assign]
+            raise ZeroDivisionError("a bug of a store")
+
+        store.append = broken  # type: ignore[method-assign]
+        assert await clock.run_until(run.result()) == "x"
+    assert [line["stage"] for line in logs if line["event"] == "stage.not_reported"] == ["a"]
+    assert steps.executed == ["x.a", "x.a", "x.b", "x.c"]
