@@ -4,9 +4,17 @@ It decides nothing about correctness: it may die at any instruction, and any oth
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +34,7 @@ from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
 from eventflow.runtime.logs import logger
 from eventflow.runtime.reporting import Claimer, Reporter
+from eventflow.runtime.room import Room
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import Unclaimable
 from eventflow.runtime.waking import Waker
@@ -33,6 +42,7 @@ from eventflow.store.contract import DueJob
 
 CROWDED = timedelta(seconds=10)
 HOLD = 1.0
+MOST_THREADS = 10_000
 HEEDED_WITHIN = 1.0
 """Seconds of real time that a cancelled job has to come to its end."""
 
@@ -58,11 +68,16 @@ class Worker:
         self._journal = tools.journal
         self._clock = tools.clock
         settings = tools.settings
-        self._concurrency = settings.concurrency
         self._claimer = Claimer(worker_id, settings.stale_job_threshold, tools.catalog.claimable)
-        self._threads = ThreadPoolExecutor(settings.concurrency, thread_name_prefix="eventflow")
+        # More threads than jobs: one that outlives its attempt must not keep others from theirs.
+        self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="eventflow")
         self._execution = Execution(tools.clock, self._threads, self._record, tools.random)
-        self._reporter = Reporter(tools.journal, tools.clock, self._claimer, self._room_to_go_on)
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._room = Room(settings.concurrency, self._jobs)
+        self._abandoned = asyncio.Event()
+        self._reporter = Reporter(
+            tools.journal, tools.clock, self._claimer, self._room, self._abandoned
+        )
         self._leases = Leases(
             tools.journal.store,
             tools.clock,
@@ -71,18 +86,15 @@ class Worker:
         )
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
         self._broken: dict[str, int] = {}
-        self._jobs: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._abandoned = asyncio.Event()
-        self._backlog = True
+        self._reporting: set[asyncio.Task[None]] = set()
         self._crowded_until = tools.clock.now()
-        self._look_again = asyncio.Event()
 
     async def run(self) -> None:
         """Work until `stop`; a store that is away is waited for, never taken for an empty one."""
-        logger().info("worker.started", worker=self.id, concurrency=self._concurrency)
+        concurrency = self._tools.settings.concurrency
+        logger().info("worker.started", worker=self.id, concurrency=concurrency)
         async with self._beside(self._leases.keep(), self._watch_unclaimable()):
-            with self._tools.waker.foreign_appends() as self._look_again:
+            with self._tools.waker.foreign_appends() as self._room.look_again:
                 await self._work()
         logger().info("worker.stopped", worker=self.id)
 
@@ -90,15 +102,19 @@ class Worker:
         """Do the jobs that `find` lists, until it lists none that can be had; tell how many."""
         done = 0
         async with self._beside(self._leases.keep()):
-            while True:
-                due = [job for job in await find() if self._may_claim(job)][: self._concurrency]
-                outcomes = await asyncio.gather(*(self._claim(job) for job in due))
-                begun = sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
-                while self._jobs:
-                    await asyncio.wait(self._jobs)
-                if not begun and None not in outcomes:
-                    return done
-                done += begun
+            try:
+                while True:
+                    due = [job for job in await find() if self._may_claim(job)]
+                    outcomes = await self._claim_all(due[: self._room.free])
+                    begun = self._begin_all(outcomes)
+                    while self._jobs:
+                        await asyncio.wait(self._jobs)
+                    if not begun and None not in outcomes:
+                        return done
+                    done += begun
+            finally:
+                self.abandon()
+                await self._let_jobs_end()
 
     @property
     def in_hand(self) -> list[str]:
@@ -107,14 +123,14 @@ class Worker:
 
     def stop(self) -> None:
         """Claim nothing new; `run` returns once the jobs in hand have ended."""
-        self._stopping = True
-        self._look_again.set()
+        self._room.closed = True
+        self._room.look_again.set()
 
     def abandon(self) -> None:
-        """Cancel the jobs in hand and give them back."""
+        """Cancel the jobs in hand and give them back; results that are under way still count."""
         self.stop()
         self._abandoned.set()
-        for job in self._jobs:
+        for job in self._jobs - self._reporting:
             job.cancel()
 
     @asynccontextmanager
@@ -133,8 +149,8 @@ class Worker:
 
     async def _work(self) -> None:
         outage = Outage("worker", self._clock)
-        while not self._stopping:
-            self._look_again.clear()
+        while not self._room.closed:
+            self._room.look_again.clear()
             try:
                 claimed = await self._claim_due()
             except StoreUnavailable as error:
@@ -144,9 +160,9 @@ class Worker:
                 logger().exception("worker.failed", worker=self.id)
                 claimed = 0
             outage.over()
-            if not (claimed and self._backlog) and not self._stopping:
+            if not (claimed and self._room.backlog) and not self._room.closed:
                 interval = self._tools.settings.job_poll_interval
-                await wait_for(self._look_again, self._clock, interval)
+                await wait_for(self._room.look_again, self._clock, interval)
         await self._let_jobs_end()
 
     async def _let_jobs_end(self) -> None:
@@ -157,20 +173,25 @@ class Worker:
         abandoned.cancel()
         if self._jobs:
             await asyncio.wait(self._jobs, timeout=HEEDED_WITHIN)
-        for job in self._leases.jobs():
-            await self._give_back(job)
+        while left := self._leases.jobs():
+            for job in left:
+                await self._give_back(job)
+                self._leases.remove(job)
 
     async def _claim_due(self) -> int:
         """Claim as many due jobs as there is room for, and begin them; tell how many."""
-        room = self._concurrency - len(self._jobs)
+        room = self._room.free
         if room <= 0:
+            self._room.backlog = True  # nobody knows, so whoever has room next looks first
             return 0
-        sound = await self._find(room)
-        self._backlog = len(sound) >= room
-        outcomes = await asyncio.gather(*(self._claim(job) for job in sound))
+        with self._room.promise(room) as promise:
+            sound = await self._find(room)
+            promise.jobs = len(sound)
+            self._room.backlog = len(sound) >= room
+            outcomes = await self._claim_all(sound)
         if any(outcome is not None and not outcome.events for outcome in outcomes):
             self._crowded_until = self._clock.now() + CROWDED
-        return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+        return self._begin_all(outcomes)
 
     def _may_claim(self, job: DueJob) -> bool:
         """Pass over runs that cannot be read, and over leases that may be over for no fault."""
@@ -178,7 +199,7 @@ class Worker:
         return not broken and (self._leases.trusted() or not job.leased)
 
     async def _find(self, room: int) -> list[DueJob]:
-        """Look beyond what is passed over, however much it is, for as many jobs as there is room."""
+        """Look beyond what is passed over, until there is a job for each place or no more."""
         limit = room + len(self._broken)
         due = await self._look(limit)
         while True:
@@ -197,6 +218,9 @@ class Worker:
             return await self._journal.store.due(now, stages, limit)
         return await self._journal.store.due(now, stages, limit, hold=HOLD)
 
+    async def _claim_all(self, due: Sequence[DueJob]) -> list[Outcome | None]:
+        return await asyncio.gather(*(self._claim(job) for job in due))
+
     async def _claim(self, due: DueJob) -> Outcome | None:
         """Claim one job; a run that cannot be read is reported once and left alone."""
         command = self._claimer.command(due.stage, self._clock, due.token, due.leased)
@@ -206,12 +230,18 @@ class Worker:
                 due.run_id,
                 lambda state: draft(state, command),
                 actor=self.id,
-                outage=Outage("claim", self._clock),
+                outage=Outage("claim", self._clock, self._abandoned),
                 seen=due.version,
             )
+        except StoreUnavailable as error:
+            logger().warning("stage.not_claimed", run_id=due.run_id, error=str(error))
+            return None
         except Exception as error:  # noqa: BLE001 - one broken run never stops the others
             self._set_aside(due.run_id, due.version, error)
             return None
+
+    def _begin_all(self, outcomes: Iterable[Outcome | None]) -> int:
+        return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
 
     def _begin(self, outcome: Outcome) -> int:
         """Begin every job that an append has claimed for this worker; tell how many."""
@@ -235,12 +265,15 @@ class Worker:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._jobs.discard(task)
-        if self._backlog or self._stopping:
-            self._look_again.set()
+        if self._room.backlog or self._room.closed:
+            self._room.look_again.set()
 
     async def _do(self, job: Job) -> None:
         """Execute a job and report it; nothing that goes wrong with it stops the worker."""
         try:
+            if self._abandoned.is_set():
+                await self._give_back(job)
+                return
             outcome = await self._report(job, await self._execution.perform(job))
         except (JobLost, StaleToken):
             logger().warning("stage.lost", run_id=job.run.run_id, stage=job.state.id)
@@ -258,10 +291,24 @@ class Worker:
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
         """Report a result; the stage fails if it came to something that no event can hold."""
+        with self._undisturbed():
+            try:
+                return await self._reporter.report(job, result)
+            except (InvalidData, OverflowError) as error:
+                failure = self._execution.failed(job, error, final=True)
+                return await self._reporter.report(job, failure)
+
+    @contextmanager
+    def _undisturbed(self) -> Generator[None]:
+        """Let an append come to its end: what was claimed along with it must be known."""
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("results are reported by a task")
+        self._reporting.add(task)
         try:
-            return await self._reporter.report(job, result)
-        except (InvalidData, OverflowError) as error:
-            return await self._reporter.report(job, self._execution.failed(job, error, final=True))
+            yield
+        finally:
+            self._reporting.discard(task)
 
     async def _give_back(self, job: Job) -> None:
         """Let others have a job that this worker will not finish."""
@@ -273,18 +320,6 @@ class Worker:
         except EventflowError as error:
             logger().warning("stage.not_given_back", run_id=job.run.run_id, error=str(error))
 
-    def _room_to_go_on(self) -> int:
-        """Tell how many jobs may be claimed along with a result.
-
-        Whoever waits in the store may be more urgent than what follows from a result. So nothing
-        is claimed along while a backlog is known, and a full worker looks first whenever something
-        was appended since it looked last.
-        """
-        free = self._concurrency - len(self._jobs)
-        if self._stopping or self._backlog or (free <= 0 and self._look_again.is_set()):
-            return 0
-        return free + 1
-
     def _notice(self, run: RunState, events: Sequence[e.Event]) -> None:
         """Follow what this process appends: lose claims that it ended, look for what it left."""
         del events
@@ -294,7 +329,7 @@ class Worker:
             stage.claim is None and stage.due_at is not None and stage.due_at <= now
             for stage in run.stages.values()
         ):
-            self._look_again.set()
+            self._room.look_again.set()
 
     def _set_aside(self, run_id: str, version: int, error: Exception) -> None:
         if self._broken.get(run_id) != version:
