@@ -1,12 +1,13 @@
 """How a task waits for a store that is away: longer each time, and logged once."""
 
+import asyncio
 from collections.abc import Callable
 
 from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import StoreUnavailable
-from eventflow.runtime.clock import Clock
+from eventflow.runtime.clock import Clock, wait_for
 from eventflow.runtime.logs import logger
 
 SHORTEST = 0.1
@@ -19,19 +20,26 @@ class Outage:
     Args:
         task: What is waiting, for the log.
         clock: What it waits with.
+        given_up: Is set when the task has no more time to wait.
     """
 
-    def __init__(self, task: str, clock: Clock) -> None:
+    def __init__(self, task: str, clock: Clock, given_up: asyncio.Event | None = None) -> None:
         self._task = task
         self._clock = clock
+        self._given_up = given_up or asyncio.Event()
         self._delay = 0.0
 
     async def wait(self, error: Exception) -> None:
-        """Wait a while before the next try; the first time says why."""
+        """Wait a while before the next try; the first time says why.
+
+        Raises:
+            Exception: The error, if there is no time to wait.
+        """
         if not self._delay:
             logger().error("store.unavailable", task=self._task, error=str(error))
         self._delay = min(max(self._delay * 2, SHORTEST), LONGEST)
-        await self._clock.sleep(self._delay)
+        if await wait_for(self._given_up, self._clock, self._delay):
+            raise error
 
     def over(self) -> None:
         """Take notice that the store has answered."""
@@ -53,6 +61,9 @@ async def execute_until_known(
 
     An append whose answer was lost is found again by its operation id, so that a worker never
     forgets a claim that it has, nor reports a result twice.
+
+    Raises:
+        StoreUnavailable: The store was away until there was no more time to wait.
     """
     op_id = journal.new_op_id()
     repeated = False

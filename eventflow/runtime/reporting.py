@@ -1,5 +1,6 @@
 """Reports what a job came to, together with what follows from it, until the store has it."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Postpone, Report, error_info
 from eventflow.runtime.job import Job
+from eventflow.runtime.room import Room
 from eventflow.store.contract import Renewal
 
 
@@ -56,13 +58,15 @@ class Reporter:
         journal: Where to append.
         clock: The time of the claims.
         claimer: Who claims.
-        room: Tells how many jobs may be claimed along with a result.
+        room: For how many jobs the worker has room.
+        given_up: Is set when the worker waits for the store no more.
     """
 
     journal: Journal
     clock: Clock
     claimer: Claimer
-    room: Callable[[], int]
+    room: Room
+    given_up: asyncio.Event
 
     async def report(self, job: Job, result: Report) -> Outcome | None:
         """Append what a job came to; a store that is away is waited for while the claim holds.
@@ -71,20 +75,25 @@ class Reporter:
 
         Raises:
             StaleToken: The claim is gone; the result was recorded as discarded.
+            StoreUnavailable: The worker gave up before the store was back.
         """
-        outage = Outage(f"report of {job.run.run_id} {job.state.id}", self.clock)
+        task = f"report of {job.run.run_id} {job.state.id}"
+        outage = Outage(task, self.clock, self.given_up)
         if isinstance(result, Postpone):
             await self._postpone(job, result, outage)
             return None
 
-        def decide(state: RunState) -> Draft:
-            work = _with_checked_output(state, result, job.workflow)
-            self._claim_what_follows(work)
-            return work
+        with self.room.promise() as promise:
 
-        outcome = await execute_until_known(
-            self.journal, job.run.run_id, decide, actor=self.claimer.worker, outage=outage
-        )
+            def decide(state: RunState) -> Draft:
+                work = _with_checked_output(state, result, job.workflow)
+                promise.jobs = 0
+                promise.jobs = self._claim_what_follows(work) - 1
+                return work
+
+            outcome = await execute_until_known(
+                self.journal, job.run.run_id, decide, actor=self.claimer.worker, outage=outage
+            )
         if any(isinstance(event, e.ResultDiscarded) for event in outcome.events):
             raise StaleToken(job.run.run_id, job.state.id, job.token)
         return outcome
@@ -99,12 +108,17 @@ class Reporter:
             else:
                 return
 
-    def _claim_what_follows(self, work: Draft) -> None:
-        """Claim the stages that this result has scheduled, as far as there is room."""
+    def _claim_what_follows(self, work: Draft) -> int:
+        """Claim the stages that this result has scheduled, as far as there is room; tell how many.
+
+        The first of them takes the place of the job that is reported.
+        """
         scheduled = [event.stage for event in work.events if isinstance(event, e.StageScheduled)]
         mine = self.claimer.stages().get(work.run.workflow_id, ())
-        for stage in [stage for stage in scheduled if stage in mine][: self.room()]:
+        claimed = [stage for stage in scheduled if stage in mine][: self.room.to_go_on()]
+        for stage in claimed:
             extend(work, self.claimer.command(stage, self.clock))
+        return len(claimed)
 
 
 def _with_checked_output(

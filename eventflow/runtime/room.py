@@ -1,0 +1,68 @@
+"""How many jobs a worker may take: those in hand and those that an append may bring count alike."""
+
+import asyncio
+from collections.abc import Generator, Sized
+from contextlib import contextmanager
+
+
+class Promise:
+    """Places that are kept free while an append that may fill them is under way.
+
+    Attributes:
+        jobs: How many.
+    """
+
+    __slots__ = ("jobs",)
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+
+
+class Room:
+    """The places of one worker.
+
+    Args:
+        places: How many jobs the worker has in hand at most.
+        in_hand: The jobs that it has in hand.
+
+    Attributes:
+        backlog: Whether more may be due than there was room for at the last look.
+        closed: Whether nothing is to be claimed any more.
+        look_again: Is set when something may have become due since the last look.
+    """
+
+    def __init__(self, places: int, in_hand: Sized) -> None:
+        self.backlog = True
+        self.closed = False
+        self.look_again = asyncio.Event()
+        self._places = places
+        self._in_hand = in_hand
+        self._promises: set[Promise] = set()
+
+    @property
+    def free(self) -> int:
+        """How many places are free, and not promised either."""
+        promised = sum(max(promise.jobs, 0) for promise in self._promises)
+        return self._places - len(self._in_hand) - promised
+
+    def to_go_on(self) -> int:
+        """Tell how many jobs may be claimed along with a result, whose job leaves its place.
+
+        Whoever waits in the store may be more urgent than what follows from a result. So nothing
+        is claimed along while a backlog is known, and a full worker looks first whenever something
+        was appended since it looked last.
+        """
+        free = self.free
+        if self.closed or self.backlog or (free <= 0 and self.look_again.is_set()):
+            return 0
+        return max(free + 1, 0)
+
+    @contextmanager
+    def promise(self, jobs: int = 0) -> Generator[Promise]:
+        """Keep places free, for jobs that are begun right after; their number may be set later."""
+        promise = Promise(jobs)
+        self._promises.add(promise)
+        try:
+            yield promise
+        finally:
+            self._promises.discard(promise)

@@ -1,0 +1,115 @@
+"""Stopping: whatever is under way at that moment, it ends, and nothing stays claimed."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import eventflow as ef
+from eventflow.store.contract import DueJob
+from eventflow.testing.clock import ManualClock
+from tests.engine.observed import ObservedStore
+from tests.runtime.conftest import Open
+
+
+async def types(run: ef.Run) -> list[str]:
+    """The types of all events of a run."""
+    return [envelope.type for envelope in await run.history()]
+
+
+class Slow:
+    """A workflow of two stages that take an hour each, and may be tried once."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.under_way: list[str] = []
+        once = ef.Retry(max_attempts=1)
+        first, second = (ef.stage(id=each, retry=once)(self._work) for each in ("first", "second"))
+        self.workflow = ef.define_workflow("w", input=int).pipe(first).pipe(second).build()
+
+    async def _work(self, ctx: ef.StageContext[int]) -> int:
+        self.under_way.append(ctx.stage_id)
+        try:
+            await self.clock.sleep(3_600)
+        finally:
+            self.under_way.remove(ctx.stage_id)
+        return ctx.input
+
+
+async def test_a_claim_that_is_under_way_is_given_back(
+    store: ObservedStore, clock: ManualClock
+) -> None:
+    """It was asked for before the worker stopped, and comes after the grace is over."""
+    slow = Slow(clock)
+    async with ef.Runtime(store, [slow.workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        store.gate.clear()
+        await runtime.start()
+        await clock.settle()
+        stopping = asyncio.create_task(runtime.stop(grace=5))
+        await clock.advance(10)
+        store.gate.set()
+        await clock.run_until(stopping)
+        assert slow.under_way == []
+        assert (await types(run))[-2:] == ["job.claimed", "lease.expired"]
+
+
+async def test_what_was_claimed_along_with_a_last_result_is_given_back(
+    store: ObservedStore, clock: ManualClock
+) -> None:
+    """The result counts, and the stage behind it has lost no attempt: it may be tried but once."""
+    slow = Slow(clock)
+    async with ef.Runtime(store, [slow.workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        await runtime.start()
+        await clock.advance(3_599)
+        store.gate.clear()
+        await clock.advance(2)
+        stopping = asyncio.create_task(runtime.stop(grace=5))
+        await clock.advance(10)
+        store.gate.set()
+        await clock.run_until(stopping)
+        assert slow.under_way == []
+        kinds = await types(run)
+        assert kinds[4:] == ["stage.completed", "stage.scheduled", "job.claimed", "lease.expired"]
+        await runtime.start()
+        assert await clock.run_until(run.result()) == 1
+
+
+async def test_a_claim_is_not_waited_for_while_the_store_is_away(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away between the look and the claim, and stays away; the worker ends."""
+    slow = Slow(clock)
+    runtime = await open_runtime(slow.workflow)
+    run = await runtime.create_run("w", 1)
+    due = store.due
+
+    async def answer_for_the_last_time(*asked: Any) -> list[DueJob]:  # noqa: ANN401
+        found = await due(*asked)
+        store.failure = ef.StoreUnavailable("away")
+        return found
+
+    monkeypatch.setattr(store, "due", answer_for_the_last_time)
+    await runtime.start()
+    await clock.advance(20)
+    await clock.run_until(runtime.stop(grace=5), 60)
+    store.failure = None
+    assert await types(run) == ["run.created", "stage.scheduled"]
+
+
+async def test_a_cancelled_call_gives_back_what_it_had_in_hand(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """An application that drives the engine itself may be interrupted; another goes on at once."""
+    slow = Slow(clock)
+    runtime = await open_runtime(slow.workflow)
+    run = await runtime.create_run("w", 1)
+    driving = asyncio.create_task(runtime.transition_run(run.id))
+    await clock.advance(10)
+    assert slow.under_way == ["first"]
+    driving.cancel()
+    await clock.settle()
+    assert slow.under_way == []
+    assert (await types(run))[-1] == "lease.expired"
+    assert (await clock.run_until(runtime.transition_run(run.id))).output == 1
