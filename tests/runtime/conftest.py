@@ -1,16 +1,24 @@
 """A store in memory, virtual time, and runtimes as if each were a process of its own."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 import eventflow as ef
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 
 Open = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Print no log: structlog's own way to print a traceback takes longer than the tests."""
+    with capture_logs():
+        yield
 
 
 @pytest.fixture
