@@ -6,16 +6,23 @@ from contextlib import contextmanager
 
 
 class Promise:
-    """Places that are kept free while an append that may fill them is under way.
+    """Places that are kept free while an append that may fill them is under way."""
 
-    Attributes:
-        jobs: How many.
-    """
+    __slots__ = ("_jobs", "_room")
 
-    __slots__ = ("jobs",)
+    def __init__(self, room: "Room") -> None:
+        self._room = room
+        self._jobs = 0
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    @property
+    def jobs(self) -> int:
+        """How many places; less than one are none."""
+        return self._jobs
+
+    @jobs.setter
+    def jobs(self, jobs: int) -> None:
+        self._room.promised += max(jobs, 0) - max(self._jobs, 0)
+        self._jobs = jobs
 
 
 class Room:
@@ -29,6 +36,7 @@ class Room:
         backlog: Whether more may be due than there was room for at the last look.
         closed: Whether nothing is to be claimed any more.
         look_again: Is set when something may have become due since the last look.
+        promised: How many places are kept free by promises.
     """
 
     def __init__(self, places: int, in_hand: Sized) -> None:
@@ -37,13 +45,12 @@ class Room:
         self.look_again = asyncio.Event()
         self._places = places
         self._in_hand = in_hand
-        self._promises: set[Promise] = set()
+        self.promised = 0
 
     @property
     def free(self) -> int:
         """How many places are free, and not promised either."""
-        promised = sum(max(promise.jobs, 0) for promise in self._promises)
-        return self._places - len(self._in_hand) - promised
+        return self._places - len(self._in_hand) - self.promised
 
     def to_go_on(self) -> int:
         """Tell how many jobs may be claimed along with a result, whose job leaves its place.
@@ -60,9 +67,9 @@ class Room:
     @contextmanager
     def promise(self, jobs: int = 0) -> Generator[Promise]:
         """Keep places free, for jobs that are begun right after; their number may be set later."""
-        promise = Promise(jobs)
-        self._promises.add(promise)
+        promise = Promise(self)
+        promise.jobs = jobs
         try:
             yield promise
         finally:
-            self._promises.discard(promise)
+            promise.jobs = 0
