@@ -11,7 +11,7 @@ from eventflow.definition.annotations import names_around
 from eventflow.definition.data.following import reason_against, reason_against_group
 from eventflow.definition.data.records import Type
 from eventflow.definition.schema import Schema, learn_names
-from eventflow.definition.stage import Stage, is_id
+from eventflow.definition.stage import ID_RULE, Stage, is_id
 from eventflow.definition.workflow import AnyStage, Groups, Workflow, make_plan
 from eventflow.errors import InvalidWorkflow
 
@@ -193,7 +193,7 @@ def define_workflow(
         InvalidWorkflow: The id is no text, or a schema has no form in JSON.
     """
     if not is_id(id):
-        raise InvalidWorkflow(f"{id!r} cannot be the id of a workflow; give a text")
+        raise InvalidWorkflow(f"{id!r:.300} cannot be the id of a workflow; give {ID_RULE}")
     frame = inspect.currentframe()
     caller = frame.f_back if frame is not None else None
     if caller is not None:

@@ -17,6 +17,9 @@ from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Ree
 from eventflow.definition.schema import Schema, learn_names
 from eventflow.errors import InvalidWorkflow
 
+LONGEST_ID = 255
+ID_RULE = f"a text of at most {LONGEST_ID} printable characters"
+
 In = TypeVar("In")
 Out = TypeVar("Out")
 In_contra = TypeVar("In_contra", contravariant=True)
@@ -271,13 +274,15 @@ def _id_of(function: Callable[..., Any]) -> str:
 
 
 def is_id(given: object) -> bool:
-    """Tell whether something can be the id of a stage or of a workflow."""
-    return isinstance(given, str) and bool(given.strip())
+    """Tell whether something can be the id of a stage or of a workflow, in every store."""
+    if not isinstance(given, str) or not given.strip():
+        return False
+    return len(given) <= LONGEST_ID and given.isprintable()
 
 
 def _checked_id(given: str) -> str:
     if not is_id(given):
-        raise InvalidWorkflow(f"{given!r} cannot be the id of a stage; give a text: id=...")
+        raise InvalidWorkflow(f"{given!r:.300} cannot be the id of a stage; give {ID_RULE}: id=...")
     return given
 
 

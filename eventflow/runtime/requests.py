@@ -25,6 +25,7 @@ from eventflow.runtime.clock import Clock
 
 DEFAULT_PRIORITY = 5
 HIGHEST_PRIORITY = 2**31 - 1
+LONGEST_KEY = 500
 
 GivenConfig = Mapping[str, Any]
 """Config as callers give it: by stage id, the fields that differ from the defaults."""
@@ -98,6 +99,7 @@ class Requests:
         given = parsed_input(workflow, asked.input)
         config = workflow.validate_config(asked.config or {})
         priority = self._priority(asked)
+        _check_key(asked.idempotency_key)
         metadata = stored_metadata(asked.metadata)
         command = CreateRun(
             now=self.clock.now(),
@@ -113,6 +115,7 @@ class Requests:
 
     async def rerun(self, run_id: str, asked: Rewinding) -> int:
         """Rewind a run to the group of a stage; give the new generation."""
+        _check_key(asked.idempotency_key)
         digest = _rewinding_hash(asked)
         answered = await self._answered(run_id, asked, digest)
         if answered is not None:
@@ -150,6 +153,7 @@ class Requests:
         self, run_id: str, asked: Rewinding, metadata: Mapping[str, object] | None
     ) -> str:
         """Create a run that goes on from a stage of another; give its id."""
+        _check_key(asked.idempotency_key)
         state = await self.journal.state(run_id)
         goes_on = self._continuation(state, asked)
         head = (await self.journal.history(run_id, state.version - 1))[0]
@@ -257,6 +261,21 @@ def stored_metadata(given: Mapping[str, object]) -> dict[str, JSON]:
         name: dump_json(value, InvalidInput, f'the metadata "{name}"')
         for name, value in given.items()
     }
+
+
+def _check_key(key: object) -> None:
+    """Refuse what not every store can index."""
+    if key is None or (isinstance(key, str) and len(key) <= LONGEST_KEY and _is_unicode(key)):
+        return
+    raise InvalidInput(
+        f"An idempotency key is a text of at most {LONGEST_KEY} characters, not {key!r:.300}; "
+        "take a digest of what is longer"
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be written: half a surrogate pair cannot."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def request_hash(*parts: JSON) -> str:

@@ -206,11 +206,18 @@ def test_the_output_schema_fits_the_last_group() -> None:
     assert built.output_schema.type is Words
 
 
-@pytest.mark.parametrize("wrong", ["", " ", 3, None])
-def test_a_workflow_has_an_id(wrong: Any) -> None:  # noqa: ANN401
-    """The id of a workflow is a text that is not empty."""
+@pytest.mark.parametrize("wrong", ["", " ", 3, None, "a\0b", "a\nb", "\ud800", "x" * 256])
+def test_workflows_and_stages_have_ids_that_every_store_takes(wrong: Any) -> None:  # noqa: ANN401
+    """An id is a printable text that is neither empty nor too long for an index."""
     with pytest.raises(InvalidWorkflow, match="cannot be the id of a workflow"):
         define_workflow(wrong, input=int)
+    if wrong is not None:
+        with pytest.raises(InvalidWorkflow, match="cannot be the id of a stage"):
+            stage(id=wrong)(_nothing)
+
+
+async def _nothing(ctx: StageContext[int]) -> int:
+    return ctx.input
 
 
 def test_a_schema_without_a_form_in_json() -> None:

@@ -215,6 +215,26 @@ async def _same(ctx: ef.StageContext[int]) -> int:
     return ctx.input
 
 
+@pytest.mark.parametrize("key", ["x" * 501, "\ud800", 5])
+async def test_a_key_that_not_every_store_takes_is_refused(
+    open_runtime: Open,
+    store: ObservedStore,
+    key: Any,  # noqa: ANN401
+) -> None:
+    """Nothing is appended, by whatever request."""
+    runtime = await open_runtime(WORKFLOW)
+    run = await runtime.create_run("w", 1)
+    await run.cancel()
+    before = len(store.appends)
+    with pytest.raises(InvalidInput, match="at most 500 characters"):
+        await runtime.create_run("w", 1, idempotency_key=key)
+    with pytest.raises(InvalidInput, match="at most 500 characters"):
+        await run.rerun_from("count", idempotency_key=key)
+    with pytest.raises(InvalidInput, match="at most 500 characters"):
+        await run.fork_from("count", idempotency_key=key)
+    assert len(store.appends) == before
+
+
 async def test_a_rerun_may_replace_config_and_input(open_runtime: Open, clock: ManualClock) -> None:
     """From then on they count, for later reruns as well; what is wrong is refused beforehand."""
     runtime = await open_runtime(WORKFLOW)

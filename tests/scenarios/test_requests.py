@@ -124,6 +124,26 @@ async def test_the_same_key_gives_the_first_rerun_and_fork_again(
     assert (await run.state()).generation == 1
 
 
+async def test_the_longest_ids_and_keys_fit(open_runtime: Open, clock: ManualClock) -> None:
+    """Also when no character repeats, and each takes four bytes."""
+    text = "".join(chr(0x20000 + 7 * number) for number in range(500))
+    long = ef.stage(id=text[:255])(double.function)
+    workflow = ef.define_workflow(text[100:355], input=int).pipe(long).pipe(double).build()
+    runtime = await open_runtime(workflow)
+    await runtime.start()
+    run = await runtime.create_run(workflow.id, 1, idempotency_key=text)
+    assert await clock.run_until(run.result()) == 4
+    assert (await runtime.create_run(workflow.id, 1, idempotency_key=text)).id == run.id
+    fork = await run.fork_from(long.id, idempotency_key=text)
+    assert (await run.fork_from(long.id, idempotency_key=text)).id == fork.id
+    assert await run.rerun_from("double", idempotency_key=text) == 1
+    assert [row.run_id for row in (await runtime.runs(workflow=workflow.id)).items] == [
+        fork.id,
+        run.id,
+    ]
+    assert await clock.run_until(run.result()) == 4
+
+
 async def test_jobs_are_claimed_by_priority_and_then_by_age(
     open_runtime: Open, clock: ManualClock
 ) -> None:
