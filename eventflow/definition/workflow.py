@@ -35,6 +35,7 @@ class Workflow(Generic[In_contra, Out_co]):
         plan: The same as data, which each run takes with it.
         input_schema: What a run is given.
         output_schema: What a run gives, if that is checked.
+        stages: All stages, in execution order.
     """
 
     id: str
@@ -44,11 +45,17 @@ class Workflow(Generic[In_contra, Out_co]):
     plan: Plan = field(repr=False)
     input_schema: Schema[Any] = field(repr=False)
     output_schema: Schema[Any] | None = field(repr=False)
+    stages: tuple[AnyStage, ...] = field(init=False, repr=False)
+    _by_id: Mapping[str, AnyStage] = field(init=False, repr=False)
 
-    @property
-    def stages(self) -> tuple[AnyStage, ...]:
-        """All stages, in execution order."""
-        return tuple(stage for group in self.groups for stage in group)
+    def __attrs_post_init__(self) -> None:
+        stages = tuple(stage for group in self.groups for stage in group)
+        object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "_by_id", {stage.id: stage for stage in stages})
+
+    def find(self, stage_id: str) -> AnyStage | None:
+        """Give a stage, or None if there is none with this id."""
+        return self._by_id.get(stage_id)
 
     def stage(self, stage_id: str) -> AnyStage:
         """Give a stage.
@@ -56,9 +63,9 @@ class Workflow(Generic[In_contra, Out_co]):
         Raises:
             StageNotFound: There is none with this id; the message names those that there are.
         """
-        for stage in self.stages:
-            if stage.id == stage_id:
-                return stage
+        found = self.find(stage_id)
+        if found is not None:
+            return found
         there = ", ".join(f'"{stage.id}"' for stage in self.stages)
         raise StageNotFound(
             f'Stage "{stage_id}" not found in workflow "{self.id}" (it has: {there})'

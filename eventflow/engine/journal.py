@@ -214,6 +214,8 @@ class Journal:
         match verdict:
             case Appended() if not repeated:
                 stream.advance(work.run, operation.events[-1].hash)
+                if work.run.status.ended:
+                    self._streams.release(stream)
                 return self._appended(work.run, tuple(work.events))
             case DuplicateKey(owner):
                 return Outcome(work.run, (), owner)

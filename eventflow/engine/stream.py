@@ -93,3 +93,7 @@ class Streams:
         if len(self._last_used) > self._capacity:
             self._last_used.popitem(last=False)
         return stream
+
+    def release(self, stream: Stream) -> None:
+        """Keep a stream no longer than it is in use, as when its run has ended."""
+        self._last_used.pop(stream.run_id, None)

@@ -54,8 +54,6 @@ class Catalog:
         Raises:
             WorkflowNotFound: No workflow with this id is registered.
         """
-        if isinstance(workflow_id, Workflow):
-            raise WorkflowNotFound(f'A workflow is named by its id: give "{workflow_id.id}"')
         known = self.find(workflow_id)
         if known is not None:
             return known

@@ -22,7 +22,7 @@ class Outputs(Mapping[str, Any]):
     """The outputs of all earlier groups by stage id, each parsed when it is first looked at."""
 
     def __init__(self, job: Job) -> None:
-        self._stages = {stage.id: stage for stage in job.workflow.stages}
+        self._workflow = job.workflow
         self._stored = job.run.outputs_before(job.state.group)
         self._parsed: dict[str, Any] = {}
 
@@ -38,7 +38,7 @@ class Outputs(Mapping[str, Any]):
         return len(self._stored)
 
     def _parse(self, stage_id: str, stored: JSON) -> Any:  # noqa: ANN401 - as `__getitem__`
-        stage = self._stages.get(stage_id)
+        stage = self._workflow.find(stage_id)
         if stage is None:
             return deepcopy(stored)
         return stage.output_schema.parse(stored, InvalidOutput)

@@ -1,6 +1,7 @@
 """One structured log event for each transition; the application decides what becomes of them."""
 
 from collections.abc import Mapping, Sequence
+from logging import ERROR, INFO, WARNING
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -38,16 +39,25 @@ class TransitionLog:
                 self._write(state, event)
 
     def _write(self, state: RunState, event: e.Event) -> None:
+        level = _level(event)
+        if not self._is_enabled(level):
+            return
         name = NAMES.get(type(event), "event")
         if isinstance(event, e.JobClaimed) and event.kind is JobKind.CHECK:
             name = "stage.checked"
-        fields = _fields(event)
-        if isinstance(event, ERRORS):
-            self._log.error(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
-        elif isinstance(event, WARNINGS):
-            self._log.warning(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
-        else:
-            self._log.info(name, run_id=state.run_id, workflow_id=state.workflow_id, **fields)
+        write = {ERROR: self._log.error, WARNING: self._log.warning, INFO: self._log.info}[level]
+        write(name, run_id=state.run_id, workflow_id=state.workflow_id, **_fields(event))
+
+    def _is_enabled(self, level: int) -> bool:
+        """Ask the logger, if it is one that can tell; what nobody reads is not put together."""
+        tell = getattr(self._log, "is_enabled_for", None)
+        return tell is None or bool(tell(level))
+
+
+def _level(event: e.Event) -> int:
+    if isinstance(event, ERRORS):
+        return ERROR
+    return WARNING if isinstance(event, WARNINGS) else INFO
 
 
 def _fields(event: e.Event) -> dict[str, object]:

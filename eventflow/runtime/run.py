@@ -257,9 +257,9 @@ class Run:
             return None
         if workflow.output_schema is not None:
             return workflow.output_schema
-        stages = {stage.id: stage for stage in workflow.stages}
         match state.plan.groups[-1]:
-            case [last] if last.id in stages:
-                return stages[last.id].output_schema
+            case [last]:
+                stage = workflow.find(last.id)
+                return None if stage is None else stage.output_schema
             case _:
                 return None

@@ -71,7 +71,7 @@ class Unclaimable:
 
     def _missing(self, job: DueJob, workflow_id: str, fingerprint: str) -> UnclaimableRun | None:
         workflow = self._catalog.find(workflow_id)
-        if workflow is not None and any(stage.id == job.stage for stage in workflow.stages):
+        if workflow is not None and workflow.find(job.stage) is not None:
             return None
         registered = workflow.plan.fingerprint if workflow is not None else None
         return UnclaimableRun(job.run_id, workflow_id, job.stage, fingerprint, registered)
