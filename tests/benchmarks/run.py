@@ -6,15 +6,18 @@ Each figure is a median over rounds of one process run; trust the ratios more th
 
 import argparse
 import asyncio
+import gc
 import statistics
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from attrs import frozen
 
 import eventflow as ef
+from eventflow.store.contract import Operation, Store
 from eventflow.store.registry import open_store, redact
 from tests.benchmarks.handover import handover_seconds
 from tests.benchmarks.urls import Urls, available, fresh_urls, load
@@ -47,36 +50,51 @@ FULL = Effort(runs=2_000, rounds=5, in_flight=100, at_rest=200, handovers=60)
 
 
 @asynccontextmanager
-async def working(url: str) -> AsyncIterator[tuple[ef.Runtime, Recording]]:
-    """Open a runtime that works, on a store that remembers what is appended."""
-    store = Recording(await open_store(url))
-    async with ef.Runtime(store, [TRIVIAL], concurrency=128) as runtime:  # type: ignore[arg-type]
+async def working(store: Store) -> AsyncIterator[ef.Runtime]:
+    """Open a runtime that works on a store, and is warm."""
+    async with ef.Runtime(store, [TRIVIAL], concurrency=128) as runtime:
         await runtime.start()
         for _ in range(20):
             await one_run(runtime)
-        yield runtime, store
-    await store.close()  # type: ignore[operator]
+        yield runtime
+
+
+async def recorded(urls: Urls, effort: Effort) -> list[Operation]:
+    """Complete runs, and give what was appended for them."""
+    store = Recording(await open_store(urls.fresh()))
+    async with working(cast("Store", store)) as runtime:
+        store.operations.clear()
+        await runs_per_second(runtime, effort.runs, effort.in_flight)
+        operations = list(store.operations)
+    await cast("Store", store).close()
+    return operations
 
 
 async def throughput(urls: Urls, effort: Effort) -> tuple[list[float], list[float]]:
-    """Completed runs per second, and the bare appends of the same operations, round by round."""
+    """Completed runs per second, and the bare appends of such runs, round by round."""
+    operations = await recorded(urls, effort)
+    gc.freeze()  # what was recorded for comparison is not to be looked through again and again
     complete, bare = [], []
     for _ in range(effort.rounds):
-        async with working(urls.fresh()) as (runtime, store):
-            store.operations.clear()
+        store = await open_store(urls.fresh())
+        async with working(store) as runtime:
             complete.append(await runs_per_second(runtime, effort.runs, effort.in_flight))
-            operations = list(store.operations)
+        await store.close()
         empty = await open_store(urls.fresh())
         events = await bare_events_per_second(empty, operations, effort.in_flight)
         bare.append(events / EVENTS_PER_RUN)
         await empty.close()
+    gc.unfreeze()
     return complete, bare
 
 
 async def at_rest(urls: Urls, effort: Effort) -> list[float]:
     """Seconds of single runs, sorted."""
-    async with working(urls.fresh()) as (runtime, _):
-        return await latencies(runtime, effort.at_rest)
+    store = await open_store(urls.fresh())
+    async with working(store) as runtime:
+        found = await latencies(runtime, effort.at_rest)
+    await store.close()
+    return found
 
 
 async def measure(kind: str, effort: Effort) -> None:
