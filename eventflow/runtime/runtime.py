@@ -125,18 +125,23 @@ class Runtime:
             raise RuntimeNotOpen("The runtime is open already; make one Runtime for each block")
         given = self._given_store
         store = await open_store(given) if isinstance(given, str) else given
-        self._clock.align(await store.now())
+        try:
+            self._clock.align(await store.now())
+        except BaseException:
+            await self._close(store)
+            raise
         self._opened = self._open(store)
         return self
 
     async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Stop and close; after an error without waiting for the jobs in hand."""
-        await self.stop(grace=30.0 if error is None else 0.0)
-        opened, self._opened = self._open_parts, None
-        await opened.handles.waker.close()
-        await opened.handles.journal.close()
-        if isinstance(self._given_store, str):
-            await opened.handles.journal.store.close()
+        try:
+            await self.stop(grace=30.0 if error is None else 0.0)
+        finally:
+            opened, self._opened = self._open_parts, None
+            await opened.handles.waker.close()
+            await opened.handles.journal.close()
+            await self._close(opened.handles.journal.store)
 
     async def create_run(
         self,
@@ -268,9 +273,11 @@ class Runtime:
         if worker.in_hand:
             logger().info("worker.stopping", worker=worker.id, waiting_for=worker.in_hand)
         timer = asyncio.ensure_future(self._clock.sleep(grace))
-        await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
-        timer.cancel()
-        worker.abandon()
+        try:
+            await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+            worker.abandon()
         await working
         self._worker = self._working = None
 
@@ -310,6 +317,11 @@ class Runtime:
         if self._opened is None:
             raise RuntimeNotOpen("The runtime is not open; use it inside `async with Runtime(...)`")
         return self._opened
+
+    async def _close(self, store: Store) -> None:
+        """Close a store that this runtime opened itself."""
+        if store is not self._given_store:
+            await store.close()
 
     def _open(self, store: Store) -> "_Opened":
         journal = Journal(store, new_id)

@@ -1,11 +1,13 @@
 """The runtime: opened once for each block, and it closes only what it opened."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 import eventflow as ef
 from eventflow.errors import InvalidInput, InvalidSettings, RuntimeNotOpen
+from eventflow.store.memory import MemoryStore
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -37,6 +39,55 @@ async def test_a_store_that_the_runtime_opened_is_closed() -> None:
     """Nothing is left behind after the block."""
     async with ef.Runtime("memory://", [WORKFLOW]) as runtime:
         store = runtime._open_parts.handles.journal.store
+    with pytest.raises(ef.StoreUnavailable, match="closed"):
+        await store.read_all(0, 10)
+
+
+async def test_a_store_that_does_not_tell_the_time_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Opening failed halfway, so nobody else could close it."""
+    closed = []
+
+    async def fail(self: MemoryStore) -> None:
+        raise ef.StoreUnavailable("away")
+
+    async def close(self: MemoryStore) -> None:
+        closed.append(self)
+
+    monkeypatch.setattr(MemoryStore, "now", fail)
+    monkeypatch.setattr(MemoryStore, "close", close)
+    with pytest.raises(ef.StoreUnavailable, match="away"):
+        await ef.Runtime("memory://", [WORKFLOW]).__aenter__()
+    assert len(closed) == 1
+
+
+async def test_a_block_that_is_cancelled_while_it_ends_closes_its_store(
+    clock: ManualClock,
+) -> None:
+    """Nobody waits for the jobs any more: they are cancelled, and the worker ends."""
+    ended = []
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[int]) -> int:
+        try:
+            await clock.sleep(3_600)
+        finally:
+            ended.append(ctx.run_id)
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(slow).build()
+    runtime = await ef.Runtime("memory://", [workflow], clock=clock).__aenter__()
+    store = runtime._open_parts.handles.journal.store
+    await runtime.start()
+    run = await runtime.create_run("w", 1)
+    await clock.advance(5)
+    leaving = asyncio.create_task(runtime.__aexit__(None, None, None))
+    await clock.advance(5)
+    leaving.cancel()
+    await clock.settle()
+    assert leaving.cancelled()
+    assert ended == [run.id]
     with pytest.raises(ef.StoreUnavailable, match="closed"):
         await store.read_all(0, 10)
 
