@@ -51,7 +51,8 @@ def redact(url: str) -> str:
     scheme, separator, rest = url.partition("://")
     if separator:
         return f"{scheme}://{_without_password(_without_secrets(rest))}"
-    return _without_secrets(url)
+    credentials, at, place = url.rpartition("@")
+    return _without_secrets(f"{_HIDDEN}@{place}" if at and ":" in credentials else url)
 
 
 def _installed() -> str:

@@ -80,8 +80,18 @@ async def test_a_missing_driver_is_named(install: Install) -> None:
         ("postgresql://h/d?p%61ssword=secret", "postgresql://h/d?p%61ssword=***"),
         ("mine://h?api_key=secret&token=secret", "mine://h?api_key=***&token=***"),
         ("host=h password=secret user=u", "host=h password=*** user=u"),
+        ("user:secret@host/db", "***@host/db"),
+        ("postgresql:user:s@cret@host/db", "***@host/db"),
+        ("//user:secret@host/db", "***@host/db"),
     ],
 )
 def test_secrets_are_hidden(url: str, shown: str) -> None:
     """Passwords, keys and tokens are not shown, wherever in a URL they stand."""
     assert redact(url) == shown
+
+
+async def test_a_password_is_not_shown_where_the_scheme_was_forgotten() -> None:
+    """Neither in the error nor anywhere behind it."""
+    with pytest.raises(UnknownStore) as refused:
+        await open_store("user:secret@host/db")
+    assert "secret" not in str(refused.value)
