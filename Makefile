@@ -41,7 +41,7 @@ types: $(STAMP)
 
 wheel: $(STAMP)
 	@echo "check: wheel"
-	@$(BIN)/python -m pytest -q -m wheel tests/architecture
+	@$(BIN)/python -m pytest -q tests/architecture/test_wheel.py
 
 bench: $(STAMP) ## Measure speed on this machine, beside the bare speed of the store
 	@$(BIN)/python -m tests.benchmarks.run
