@@ -10,17 +10,21 @@ from typing import TypeAlias, assert_never
 
 from attrs import frozen
 
+from eventflow.core.change import changed
 from eventflow.core.draft import Draft
-from eventflow.core.events import Event, Note
+from eventflow.core.events import Event, Note, RunAnnotated
 from eventflow.core.projection import changes
 from eventflow.core.state import RunState
 from eventflow.engine.commit import GroupCommit
 from eventflow.engine.loader import Loader
 from eventflow.engine.stream import Stream, Streams
 from eventflow.errors import RunNotFound
-from eventflow.store.chain import seal
+from eventflow.store.chain import GENESIS, seal
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Store
 from eventflow.store.envelope import Envelope, open_envelope
+
+NEVER = 1_000_000_000
+"""So many versions beyond its own no run can be."""
 
 Decision: TypeAlias = Callable[[RunState], Draft]
 """Decides on the state of a run; it is called again whenever an append lost a race."""
@@ -164,6 +168,19 @@ class Journal:
         if not events and not after:
             raise unknown_run(run_id)
         return events
+
+    async def owner_of(self, key: str, run: RunState) -> str | None:
+        """Find the run of the operation that has an idempotency key, if there is one.
+
+        It asks to append to a run at a version that it cannot have: a store tells of a used key
+        before it tells of a conflict, and nothing is appended either way.
+        """
+        beyond = Stream(run.run_id)
+        beyond.advance(changed(run, version=run.version + NEVER), GENESIS)
+        probe = Draft(beyond.state, run.recorded_at)
+        probe.add(RunAnnotated("idempotency-key", key))
+        verdict = await self._commit.append(_operation(beyond, probe, self.new_op_id(), None, key))
+        return verdict.run_id if isinstance(verdict, DuplicateKey) else None
 
     async def close(self) -> None:
         """Wait for the appends that are under way; the store stays open."""

@@ -155,6 +155,12 @@ class Requests:
         """Create a run that goes on from a stage of another; give its id."""
         _check_key(asked.idempotency_key)
         state = await self.journal.state(run_id)
+        digest = request_hash(run_id, _rewinding_hash(asked))
+        if asked.idempotency_key is not None:
+            key = key_of_creation(asked.idempotency_key, run_id)
+            owner = await self.journal.owner_of(key, state)
+            if owner is not None:
+                return await self._same(owner, asked.idempotency_key, digest)
         goes_on = self._continuation(state, asked)
         head = (await self.journal.history(run_id, state.version - 1))[0]
         given = state.metadata if metadata is None else metadata
@@ -168,7 +174,7 @@ class Requests:
             input=goes_on.input,
             metadata=stored_metadata(given),
             idempotency_key=asked.idempotency_key,
-            request_hash=request_hash(run_id, _rewinding_hash(asked)),
+            request_hash=digest,
         )
         return await self._create(command, asked.actor)
 
@@ -196,11 +202,14 @@ class Requests:
         )
         if outcome.duplicate is None:
             return run_id
-        first = (await self.journal.history(outcome.duplicate))[0].event
-        same = isinstance(first, RunCreated) and first.request_hash == command.request_hash
-        if not same:
-            raise _mismatch(command.idempotency_key, outcome.duplicate)
-        return outcome.duplicate
+        return await self._same(outcome.duplicate, command.idempotency_key, command.request_hash)
+
+    async def _same(self, owner: str, key: str | None, digest: str | None) -> str:
+        """Give the run that a key belongs to, if it was created by the same request."""
+        first = (await self.journal.history(owner))[0].event
+        if not isinstance(first, RunCreated) or first.request_hash != digest:
+            raise _mismatch(key, owner)
+        return owner
 
     async def _answered(self, run_id: str, asked: Rewinding, digest: str) -> int | None:
         """Give the generation that the same request led to before, if it was made before."""

@@ -117,11 +117,17 @@ async def test_the_same_key_gives_the_first_rerun_and_fork_again(
     assert await run.rerun_from("triple", idempotency_key="again") == 1
     fork = await run.fork_from("triple", idempotency_key="fork")
     assert (await run.fork_from("triple", idempotency_key="fork")).id == fork.id
+    with pytest.raises(ef.IdempotencyMismatch):
+        await run.fork_from("double", idempotency_key="fork")
     assert await clock.run_until(fork.result()) == "Final: 60"
     state = await fork.state()
     assert state.forked_from is not None
     assert state.forked_from.run_id == run.id
     assert (await run.state()).generation == 1
+    await run.rerun_from("format")
+    assert (await run.fork_from("triple", idempotency_key="fork")).id == fork.id
+    await clock.run_until(run.result())
+    await run.verify()
 
 
 async def test_the_longest_ids_and_keys_fit(open_runtime: Open, clock: ManualClock) -> None:
