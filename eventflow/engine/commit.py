@@ -32,6 +32,8 @@ class GroupCommit:
         self._appended = appended
         self._waiting: deque[Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def append(self, operation: Operation) -> Verdict:
         """Append one operation together with whatever else is waiting.
@@ -47,6 +49,10 @@ class GroupCommit:
             self._writer = asyncio.create_task(self._write(), name="eventflow group commit")
         return await answer
 
+    async def settled(self) -> None:
+        """Wait until the transaction that is under way, if one is, has its verdicts."""
+        await self._idle.wait()
+
     async def close(self) -> None:
         """Wait until everything that was handed in has its verdict."""
         while self._writer is not None:
@@ -56,8 +62,11 @@ class GroupCommit:
         try:
             while self._waiting:
                 count = min(len(self._waiting), MOST_AT_ONCE)
+                self._idle.clear()
                 await self._write_batch([self._waiting.popleft() for _ in range(count)])
+                self._idle.set()
         finally:
+            self._idle.set()
             self._writer = None
 
     async def _write_one_by_one(self, batch: list[Waiting]) -> None:

@@ -182,6 +182,10 @@ class Journal:
         verdict = await self._commit.append(_operation(beyond, probe, self.new_op_id(), None, key))
         return verdict.run_id if isinstance(verdict, DuplicateKey) else None
 
+    async def settled(self) -> None:
+        """Wait until what is being appended just now is known to the position observers."""
+        await self._commit.settled()
+
     async def close(self) -> None:
         """Wait for the appends that are under way; the store stays open."""
         await self._commit.close()

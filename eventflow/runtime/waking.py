@@ -119,5 +119,7 @@ class Waker:
                 continue
             outage.over()
             if newest > self._position:
+                await self._journal.settled()  # what was seen may be this process's own
+            if newest > self._position:
                 self._position = newest
                 self._wake_all()
