@@ -128,13 +128,6 @@ class RunState:
             return self.stages[stages[0].id].output
         return {stage.id: self.stages[stage.id].output for stage in stages}
 
-    def completed(self, group: int) -> bool:
-        """Tell whether every stage of a group has its output."""
-        return all(
-            (stage := self.stages.get(planned.id)) is not None and stage.status is Status.COMPLETED
-            for planned in self.plan.group(group)
-        )
-
 
 def evolve(state: RunState | None, fact: e.Fact) -> RunState:
     """Fold one more event into the state of a run.

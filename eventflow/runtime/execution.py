@@ -17,14 +17,21 @@ from eventflow.core import commands as c
 from eventflow.core.retry import error_names, qualified_name
 from eventflow.core.stage import Suspension
 from eventflow.core.values import JSON, ErrorInfo, JobKind
-from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
+from eventflow.definition.outcomes import (
+    DEFAULT_CHECK_AFTER,
+    Completed,
+    Failed,
+    Pending,
+    Ready,
+    Reenter,
+    Suspended,
+)
 from eventflow.definition.schema import dump_json
 from eventflow.errors import InvalidConfig, InvalidData, InvalidInput, InvalidOutput
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder
 from eventflow.runtime.job import Job
 
-DEFAULT_CHECK_AFTER = 30.0
 LONGEST_TRACEBACK = 16_000
 
 

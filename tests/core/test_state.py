@@ -9,7 +9,6 @@ from tests.core.spec import (
     BROKEN,
     RUN,
     START,
-    Step,
     at,
     cancel,
     claim,
@@ -159,24 +158,6 @@ def test_folding_leaves_the_earlier_state_alone() -> None:
     copy = replay(before.history)
     given(complete("a", 1), world=before)
     assert before.run == copy
-
-
-@pytest.mark.parametrize(
-    ("groups", "steps", "expected"),
-    [
-        (("a",), (), [False]),
-        (("a",), done("a"), [True]),
-        (("a b", "c"), done("a"), [False, False]),
-        (("a b", "c"), (*done("a"), *done("b")), [True, False]),
-    ],
-    ids=["no stage", "its only stage", "one of two stages", "both stages"],
-)
-def test_a_group_is_complete_with_all_of_its_stages(
-    groups: tuple[str, ...], steps: tuple[Step, ...], expected: list[bool]
-) -> None:
-    """A group has completed once each of its stages has, and not before it was scheduled."""
-    run = given(create(plan(*groups)), *steps).world.run
-    assert [run.completed(number) for number in range(1, len(groups) + 1)] == expected
 
 
 def test_an_event_of_another_kind_is_no_beginning() -> None:
