@@ -51,7 +51,7 @@ docs: $(STAMP) ## Draw the diagrams of the documentation again
 
 lock: $(STAMP) ## Resolve the development dependencies again into tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--upgrade --quiet --no-header --no-annotate --no-emit-index-url --output-file tests/requirements.txt
 
 format: $(STAMP) ## Format the code and mend what the linter can mend
