@@ -167,6 +167,7 @@ def _rewind(work: Draft, command: c.RewindRun) -> None:
             reason=command.reason,
             idempotency_key=command.idempotency_key,
             request_hash=command.request_hash,
+            spent=run.ai.spent if run.ai.spent.total.calls else None,
         )
     )
     work.schedule(group)

@@ -8,11 +8,13 @@ changes, whatever becomes of the class.
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
 from attrs import field, frozen
 
+from eventflow.core.ai import AICallKind, AITotals, PromptPolicy, Tokens
 from eventflow.core.plan import Plan
 from eventflow.core.values import JSON, ErrorInfo, JobKind
 
@@ -197,7 +199,8 @@ class RunRewound:
     """The run goes on from an earlier execution group.
 
     What follows version `cut` no longer counts, up to this event. Plan, config and input are
-    those that count from now on, changed or not.
+    those that count from now on, changed or not. `spent` is what calls of models came to before,
+    if there were any: what was cut is paid all the same.
     """
 
     stage: str
@@ -210,6 +213,7 @@ class RunRewound:
     reason: str | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
+    spent: AITotals | None = None
 
 
 @frozen
@@ -257,6 +261,55 @@ class ResultDiscarded:
 
 
 @frozen
+class AICalled:
+    """A model was called; `stage`, `generation` and `attempt` are None outside of stages.
+
+    Attributes:
+        topic: A path that says what the call was for, such as `workflow.run-1.stage.count`.
+        kind: What was asked for.
+        requested_model: The model as the caller named it.
+        request_hash: A digest of all that was asked, by which a replay finds the answer.
+        duration: Seconds from the request to the end of the response.
+        stage: The stage that called.
+        generation: The generation of the run at that time.
+        attempt: The attempt of the stage at that time.
+        model: The model that answered, as the provider names it.
+        provider: Who answered, such as `openai`.
+        tokens: What was used; None if the provider did not say.
+        cost: What it cost in US dollars, exactly; None if the price is unknown.
+        price_version: Which price data the cost comes from.
+        finish_reason: Why the response ended, such as `stop` or `length`.
+        policy: What is kept of prompt and response.
+        prompt: What was asked, its digest, or nothing, as the policy has it.
+        response: What came back, its digest, or nothing, as the policy has it.
+        error: How the call failed, if it did.
+        batch: The provider's id of the batch that it was part of, if it was.
+        discount: The part of the list price that was taken off, from 0 to 1, if any was.
+    """
+
+    topic: str
+    kind: AICallKind
+    requested_model: str
+    request_hash: str
+    duration: float
+    stage: str | None = None
+    generation: int | None = None
+    attempt: int | None = None
+    model: str | None = None
+    provider: str | None = None
+    tokens: Tokens | None = None
+    cost: Decimal | None = None
+    price_version: str | None = None
+    finish_reason: str | None = None
+    policy: PromptPolicy = PromptPolicy.NONE
+    prompt: JSON = None
+    response: JSON = None
+    error: ErrorInfo | None = None
+    batch: str | None = None
+    discount: Decimal | None = None
+
+
+@frozen
 class UnknownEvent:
     """An event of a type, or of a schema number, that this release does not know.
 
@@ -288,8 +341,8 @@ Transition: TypeAlias = (
 )
 """What changes the state of a run: decided on a state and appended right behind it."""
 
-Note: TypeAlias = StageLogged | StageProgressed | RunAnnotated | ResultDiscarded
-"""What changes no state: one that lost a race is simply appended again, never refused."""
+Note: TypeAlias = StageLogged | StageProgressed | RunAnnotated | ResultDiscarded | AICalled
+"""What nothing is decided on: one that lost a race is simply appended again, never refused."""
 
 Event: TypeAlias = Transition | Note | UnknownEvent
 
@@ -314,6 +367,7 @@ EVENT_TYPES: Mapping[str, type[Transition | Note]] = MappingProxyType(
         "stage.progressed": StageProgressed,
         "run.annotated": RunAnnotated,
         "result.discarded": ResultDiscarded,
+        "ai.called": AICalled,
     }
 )
 """The name of each event on the wire. A name is never used again for something else."""

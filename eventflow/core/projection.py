@@ -9,6 +9,8 @@ from datetime import datetime
 
 from attrs import frozen
 
+from eventflow.core.ai import AISummary
+from eventflow.core.spending import summary
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON, JobKind, Status
@@ -16,7 +18,10 @@ from eventflow.core.values import JSON, JobKind, Status
 
 @frozen
 class RunRow:
-    """One run. `metadata`, `workflow_id` and `priority` never change after the first version."""
+    """One run. `metadata`, `workflow_id` and `priority` never change after the first version.
+
+    `ai` is None for a run that called no model.
+    """
 
     run_id: str
     workflow_id: str
@@ -29,6 +34,7 @@ class RunRow:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    ai: AISummary | None = None
 
 
 @frozen
@@ -125,6 +131,7 @@ def _run_row(state: RunState) -> RunRow:
         created_at=state.created_at,
         started_at=state.started_at,
         ended_at=state.ending.at if state.ending is not None else None,
+        ai=summary(state.ai),
     )
 
 

@@ -4,7 +4,7 @@ The laws of the fold:
 
 1. The first event creates the run; each further one has a higher version.
 2. A stage event speaks about one stage and never touches another.
-3. Notes change nothing but the version.
+3. Notes change nothing but the version; `ai.called` is counted as well, and changes no status.
 4. `run.rewound` leaves exactly what folding the effective history would give.
 """
 
@@ -18,6 +18,7 @@ from eventflow.core import events as e
 from eventflow.core.change import changed
 from eventflow.core.laws import run_step
 from eventflow.core.plan import Plan
+from eventflow.core.spending import NO_SPENDING, AISpending, called, rewound
 from eventflow.core.stage import (
     StageEvent,
     StageState,
@@ -77,6 +78,7 @@ class RunState:
         started_at: When the first job was claimed.
         started: The version of that; 0 before it.
         ending: How it ended; None while it is alive.
+        ai: What its calls of models came to.
         unknown: Versions and types of the events that this release cannot fold.
     """
 
@@ -97,6 +99,7 @@ class RunState:
     started_at: datetime | None = None
     started: int = 0
     ending: Ending | None = None
+    ai: AISpending = NO_SPENDING
     unknown: tuple[tuple[int, str], ...] = ()
 
     @property
@@ -218,6 +221,8 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
     match event:
         case e.StageLogged() | e.StageProgressed() | e.RunAnnotated() | e.ResultDiscarded():
             return state
+        case e.AICalled():
+            return changed(state, ai=called(state.ai, event, _boundary(state)))
         case e.UnknownEvent():
             return changed(state, unknown=(*state.unknown, (fact.version, event.type)))
         case e.StageScheduled():
@@ -234,6 +239,12 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
             return _stage_transition(state, event, fact)
         case _:
             return _run_transition(state, event, fact)
+
+
+def _boundary(state: RunState) -> int:
+    """Give the last version so far that a rewind may cut off, as `decide` chooses its cut."""
+    scheduled = max((stage.scheduled for stage in state.stages.values()), default=0)
+    return max(scheduled, state.ending.version if state.ending is not None else 0)
 
 
 def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
@@ -298,6 +309,7 @@ def _rewound(state: RunState, event: e.RunRewound) -> RunState:
         started=started,
         started_at=state.started_at if started else None,
         ending=None,
+        ai=rewound(state.ai, event),
         unknown=tuple(each for each in state.unknown if each[0] <= event.cut),
     )
     return changed(after, status=_status_of(after))

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from attrs import Factory, define, evolve
 
 from eventflow.core import commands as c
+from eventflow.core.ai import AICallKind, Tokens
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
-from eventflow.core.events import Note, RunAnnotated
+from eventflow.core.events import AICalled, Note, RunAnnotated
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.projection import Projection, changes, project
 from eventflow.core.state import RunState, replay
@@ -181,6 +183,27 @@ class Author:
         for each in notes:
             work.add(each)
         return self.write(work, op_id=op_id, key=key, actor=actor)
+
+    def call_model(
+        self, cost: Decimal | None = None, *, stage: str = "a", now: datetime = START
+    ) -> Operation:
+        """Note that a stage called a model, for so many dollars if that is known."""
+        state = self.run
+        called = AICalled(
+            topic=f"workflow.{state.run_id}.stage.{stage}",
+            kind=AICallKind.TEXT,
+            requested_model="example:model",
+            request_hash="0" * 64,
+            duration=0.5,
+            stage=stage,
+            generation=state.generation,
+            attempt=1,
+            tokens=Tokens(input=10, output=5),
+            cost=cost,
+        )
+        work = Draft(state, now)
+        work.add(called)
+        return self.write(work)
 
     def claim(self, stage: str = "a", *, now: datetime = START, lease: float = LEASE) -> Operation:
         """Claim the job of a stage, taking over a claim that has expired."""

@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import msgspec
 from asyncpg import Record
 
+from eventflow.core.ai import AISummary
 from eventflow.core.projection import JobRow, Projection, RunRow, StageRow
 from eventflow.core.values import JobKind, Status
 from eventflow.store.contract import (
@@ -18,6 +19,8 @@ from eventflow.store.contract import (
     Verdict,
 )
 from eventflow_postgres.text import unescaped
+
+_ai = msgspec.json.Decoder(AISummary)
 
 
 class Kind(IntEnum):
@@ -87,6 +90,7 @@ def projection(record: Record) -> Projection:
             created_at=record["created_at"],
             started_at=record["started_at"],
             ended_at=record["ended_at"],
+            ai=None if record["ai"] is None else _ai.decode(record["ai"]),
         ),
         stages=tuple(_stage(row) for row in record["stages"]),
         jobs=tuple(_job(row) for row in record["jobs"]),

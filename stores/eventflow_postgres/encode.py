@@ -10,7 +10,7 @@ from eventflow.core.values import JSON
 from eventflow.store.contract import Operation, StoredEvent
 from eventflow_postgres.text import escaped
 
-_OPERATION_COLUMNS = 14
+_OPERATION_COLUMNS = 15
 _LABEL_COLUMNS = 3
 _EVENT_COLUMNS = 10
 _STAGE_COLUMNS = 10
@@ -64,6 +64,7 @@ def _operation(operation: Operation) -> Row:
         run.created_at,
         run.started_at,
         run.ended_at,
+        _json.encode(run.ai).decode() if run.ai is not None else None,
     )
 
 

@@ -28,6 +28,7 @@ def page_query(schema: str, query: RunQuery) -> tuple[str, list[object]]:
     sql = f"""
         SELECT r.run_id, r.position, r.workflow_id, r.priority, r.created_at, r.metadata,
             h.version, h.status, h.generation, h.fingerprint, h.started_at, h.ended_at,
+            h.ai,
             ARRAY(
                 SELECT ROW(s.stage, s.stage_group, s.status, s.generation, s.attempt,
                     s.started_at, s.ended_at)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from eventflow.core.ai import AISummary
 from eventflow.core.projection import JobRow, RunRow, StageRow
 from eventflow.core.values import JSON, JobKind, Status
 from eventflow.store.contract import DueJob, Operation, StoredEvent
@@ -24,17 +25,17 @@ INSERT_EVENT = """
 """
 SELECT_RUNS = (
     "SELECT run, run_id, workflow_id, status, priority, generation, version, fingerprint, "
-    "metadata, created_at, started_at, ended_at FROM runs "
+    "metadata, created_at, started_at, ended_at, ai FROM runs "
 )
 INSERT_RUN = """
     INSERT INTO runs (
         run, run_id, workflow_id, status, priority, generation, version, fingerprint, metadata,
-        created_at, started_at, ended_at
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        created_at, started_at, ended_at, ai
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 UPDATE_RUN = """
     UPDATE runs SET status = ?, generation = ?, version = ?, fingerprint = ?, started_at = ?,
-        ended_at = ? WHERE run = ?
+        ended_at = ?, ai = ? WHERE run = ?
 """
 SELECT_STAGES = (
     "SELECT run, stage, stage_group, status, generation, attempt, started_at, ended_at FROM stages "
@@ -66,6 +67,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _json = msgspec.json.Encoder()
 _sorted_json = msgspec.json.Encoder(order="sorted")
+_ai = msgspec.json.Decoder(AISummary)
 
 
 def microseconds(moment: datetime) -> int:
@@ -83,6 +85,10 @@ def _optional_microseconds(moment: datetime | None) -> int | None:
 
 def _optional_moment(value: int | None) -> datetime | None:
     return None if value is None else _moment(value)
+
+
+def _ai_text(summary: AISummary | None) -> str | None:
+    return None if summary is None else _json.encode(summary).decode()
 
 
 def label(key: str, value: JSON) -> bytes:
@@ -138,6 +144,7 @@ def run_row(run: int, row: RunRow) -> Row:
         microseconds(row.created_at),
         _optional_microseconds(row.started_at),
         _optional_microseconds(row.ended_at),
+        _ai_text(row.ai),
     )
 
 
@@ -150,6 +157,7 @@ def run_change(run: int, row: RunRow) -> Row:
         row.fingerprint,
         _optional_microseconds(row.started_at),
         _optional_microseconds(row.ended_at),
+        _ai_text(row.ai),
         run,
     )
 
@@ -157,7 +165,7 @@ def run_change(run: int, row: RunRow) -> Row:
 def run(row: Row) -> RunRow:
     """Read a run."""
     (_, run_id, workflow_id, status, priority, generation, version, fingerprint, metadata) = row[:9]
-    created_at, started_at, ended_at = row[9:]
+    created_at, started_at, ended_at, ai = row[9:]
     return RunRow(
         run_id,
         workflow_id,
@@ -170,6 +178,7 @@ def run(row: Row) -> RunRow:
         _moment(created_at),
         _optional_moment(started_at),
         _optional_moment(ended_at),
+        None if ai is None else _ai.decode(ai),
     )
 
 

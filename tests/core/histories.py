@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import TypeAlias
 
 from attrs import define
 
 from eventflow.core import events as e
+from eventflow.core.ai import AITotals, AIUse
 from eventflow.core.plan import Plan
 from eventflow.core.values import JobKind
 
 ENDINGS = e.RunCompleted | e.RunFailed | e.RunCancelled
-NOTES = e.StageLogged | e.StageProgressed | e.RunAnnotated | e.ResultDiscarded
+NOTES = e.StageLogged | e.StageProgressed | e.RunAnnotated | e.ResultDiscarded | e.AICalled
 
 
 @define
@@ -53,6 +56,30 @@ class Spent:
                 self.spend(event.kind)
             case _:
                 pass
+
+
+Told: TypeAlias = dict[str | None, tuple[int, int, int, Decimal]]
+"""By stage, and for the whole run under None: calls, failures, unknown prices, and the cost."""
+
+
+def totals(history: Sequence[e.Recorded]) -> Told:
+    """Add up the calls of models in a history; stages without calls are left out."""
+    found: Told = {None: (0, 0, 0, Decimal(0))}
+    for call in (fact.event for fact in history):
+        if isinstance(call, e.AICalled):
+            unpriced = call.cost is None and (call.error is None or call.tokens is not None)
+            for key in {None, call.stage}:
+                calls, failed, unknown, cost = found.get(key, (0, 0, 0, Decimal(0)))
+                failed += call.error is not None
+                cost += call.cost or Decimal(0)
+                found[key] = calls + 1, failed, unknown + unpriced, cost
+    return found
+
+
+def told(totals: AITotals) -> Told:
+    """Give what a state tells, for comparison."""
+    uses: dict[str | None, AIUse] = {None: totals.total, **totals.stages}
+    return {key: (use.calls, use.failed, use.unpriced, use.cost) for key, use in uses.items()}
 
 
 def assert_completed_once(history: Sequence[e.Recorded]) -> None:
@@ -106,7 +133,7 @@ def assert_budgets_kept(history: Sequence[e.Recorded]) -> None:
         if isinstance(event, e.RunCreated | e.RunRewound):
             plan = event.plan
         stage, generation = getattr(event, "stage", None), getattr(event, "generation", None)
-        if stage is None or generation is None or isinstance(event, e.RunRewound | e.StageLogged):
+        if stage is None or generation is None or isinstance(event, e.RunRewound | NOTES):
             continue
         key = stage, generation
         if isinstance(event, e.StageScheduled):

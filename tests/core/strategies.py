@@ -1,12 +1,15 @@
 """What Hypothesis draws for the core: policies, plans, and plans that a deployment changed."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import TypeAlias
 
 import attrs
 from hypothesis import strategies as st
 
+from eventflow.core import events as e
+from eventflow.core.ai import AICallKind, Tokens
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry, error_names
 from tests.core import spec
@@ -72,6 +75,22 @@ def changed_plans(draw: st.DrawFn, plan: Plan) -> Plan:
     elif change == "reorder":
         groups = draw(st.permutations(groups))
     return Plan(plan.workflow_id, plan.name, tuple(groups), plan.fingerprint + "'")
+
+
+def calls() -> st.SearchStrategy[e.AICalled]:
+    """Draw calls of models: by a stage or by none, paid, unpaid, of unknown price or failed."""
+    return st.builds(
+        e.AICalled,
+        topic=st.sampled_from(["workflow.run-1.stage.a", "workflow.run-1"]),
+        kind=st.sampled_from(AICallKind),
+        requested_model=st.just("example:model"),
+        request_hash=st.just("0" * 64),
+        duration=st.just(0.5),
+        stage=st.sampled_from([None, *STAGE_IDS[:4]]),
+        tokens=st.sampled_from([None, Tokens(input=10, output=5)]),
+        cost=st.sampled_from([None, Decimal(0), Decimal("0.1"), Decimal("1e-21")]),
+        error=st.sampled_from([None, None, spec.BROKEN]),
+    )
 
 
 def _results(kind: Callable[..., spec.Ask], **values: object) -> st.SearchStrategy[Result]:

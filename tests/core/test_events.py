@@ -33,4 +33,5 @@ def test_names_never_change() -> None:
         "stage.progressed": "StageProgressed",
         "run.annotated": "RunAnnotated",
         "result.discarded": "ResultDiscarded",
+        "ai.called": "AICalled",
     }

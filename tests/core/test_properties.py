@@ -34,12 +34,15 @@ from tests.core.histories import (
     assert_completed_once,
     assert_left_only_by_rewind,
     assert_nothing_counts_twice,
+    told,
+    totals,
 )
 from tests.core.rows import Rows
 from tests.core.spec import Ask, World, given
 from tests.core.strategies import (
     SIGNALS,
     Result,
+    calls,
     changed_plans,
     of_checks,
     of_executions,
@@ -212,6 +215,16 @@ class RunMachine(RuleBasedStateMachine):
         self.run.world = self.run.world.append(note)
         self.run.rows.write(changes(before, self.run.world.run))
 
+    @rule(call=calls())
+    def call_a_model(self, call: e.AICalled) -> None:
+        """Note a call of a model, whatever has become of the run; only the totals follow it."""
+        before = self.run.world.run
+        self.run.world = self.run.world.append(call)
+        after = self.run.world.run
+        self.run.rows.write(changes(before, after))
+        moved = attrs.evolve(before, version=after.version, recorded_at=after.recorded_at)
+        assert after == attrs.evolve(moved, ai=after.ai)
+
     @precondition(lambda self: self.alive)
     @rule()
     def rewind_too_early(self) -> None:
@@ -276,6 +289,13 @@ class RunMachine(RuleBasedStateMachine):
             folded = replay(history)
             assert folded == world.run
             assert list(folded.stages) == list(world.run.stages)
+
+    @invariant()
+    def nothing_spent_is_lost(self) -> None:
+        """All calls count as spent, and those of the effective history as effective."""
+        world = self.run.world
+        assert totals(world.history) == told(world.run.ai.spent)
+        assert totals(effective(world.history)) == told(world.run.ai.effective)
 
     @invariant()
     def rows_follow(self) -> None:

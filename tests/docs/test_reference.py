@@ -8,8 +8,10 @@ import pytest
 
 import eventflow
 from eventflow import Run, Runtime, StageContext, Workflow, errors
+from eventflow.core.ai import AITotals, AIUse
 from eventflow.core.events import EVENT_TYPES
 from eventflow.core.projection import RunRow
+from eventflow.core.spending import AISpending
 from eventflow.core.stage import Claim, StageState, Suspension
 from eventflow.core.state import Ending, RunState, Signal
 from eventflow.runtime.settings import Settings
@@ -98,7 +100,21 @@ def test_the_page_of_public_names_has_every_method(kind: type) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [RunState, Ending, StageState, Claim, Suspension, Signal, Envelope, RunRow, Verified]
+    "kind",
+    [
+        RunState,
+        Ending,
+        StageState,
+        Claim,
+        Suspension,
+        Signal,
+        Envelope,
+        RunRow,
+        AISpending,
+        AITotals,
+        AIUse,
+        Verified,
+    ],
 )
 def test_the_page_of_states_has_every_attribute(kind: type) -> None:
     """The reference lists the attributes of what callers are given, in their order."""

@@ -1,8 +1,10 @@
 """One event of each type, every field filled: what the golden files hold."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from eventflow.core import events as e
+from eventflow.core.ai import AICallKind, AITotals, AIUse, PromptPolicy, Tokens
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry
 from eventflow.core.values import ErrorInfo, JobKind
@@ -21,6 +23,7 @@ PLAN = Plan(
     ),
     fingerprint="0123456789abcdef",
 )
+USE = AIUse(3, 1, 1, Tokens(100, 20, 30, 40, 5), Decimal("1.000123"))
 
 EXAMPLES: dict[str, e.Transition | e.Note] = {
     "run.created": e.RunCreated(
@@ -65,9 +68,32 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
         reason="a better model",
         idempotency_key="req-457",
         request_hash="ef" * 32,
+        spent=AITotals(USE, {"count": USE}),
     ),
     "stage.logged": e.StageLogged("count", 0, 1, "info", "counted", {"kept": 2}),
     "stage.progressed": e.StageProgressed("count", 0, 1, 0.5, "half", {"done": 1}),
     "run.annotated": e.RunAnnotated("note", "fine", "count", {"by": "somebody"}),
     "result.discarded": e.ResultDiscarded("count", 5, "completed", {"total": 2}),
+    "ai.called": e.AICalled(
+        topic="workflow.run-1.stage.count",
+        kind=AICallKind.BATCH,
+        requested_model="openai:small",
+        request_hash="01" * 32,
+        duration=0.25,
+        stage="count",
+        generation=0,
+        attempt=1,
+        model="small-2026-01-01",
+        provider="openai",
+        tokens=Tokens(100, 20, 30, 40, 5),
+        cost=Decimal("0.000123"),
+        price_version="prices 1.0",
+        finish_reason="stop",
+        policy=PromptPolicy.FULL,
+        prompt=[{"role": "user", "text": "Count."}],
+        response=[{"text": "2"}],
+        error=ERROR,
+        batch="batch-7",
+        discount=Decimal("0.5"),
+    ),
 }

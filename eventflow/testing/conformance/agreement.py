@@ -15,6 +15,7 @@ from eventflow.store.memory import MemoryStore
 from eventflow.testing.builders import Author, at
 from eventflow.testing.conformance.script import (
     METADATA,
+    PRICES,
     PRIORITIES,
     RUNS,
     WORKFLOWS,
@@ -227,10 +228,19 @@ def _moves(author: Author, second: int, choice: int) -> list[Move]:
         ]
     if author.run.status.ended:
         first = author.run.plan.groups[0][0].id
-        return [lambda: author.rewind(first, now=now), lambda: author.note(now=now)]
+        return [
+            lambda: author.rewind(first, now=now),
+            lambda: author.note(now=now),
+            lambda: author.call_model(PRICES[choice % len(PRICES)], now=now),
+        ]
     alive = [stage for stage in author.run.stages.values() if stage.alive]
     moves = [move for stage in alive for move in _stage_moves(author, stage, second)]
-    return [*moves, lambda: author.note(now=now), lambda: author.cancel(now=now)]
+    return [
+        *moves,
+        lambda: author.note(now=now),
+        lambda: author.call_model(PRICES[choice % len(PRICES)], now=now),
+        lambda: author.cancel(now=now),
+    ]
 
 
 def _stage_moves(author: Author, stage: StageState, second: int) -> list[Move]:

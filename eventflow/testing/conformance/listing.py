@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from attrs import evolve
@@ -56,6 +57,22 @@ class ProjectionTests:
         for step in steps:
             await append(store, step())
             assert await rows(store, author.run_id) == author.projection()
+
+    async def test_what_models_cost_is_kept_exactly(self, store: Store) -> None:
+        """The row tells all that was spent and what still counts, to the last digit."""
+        author = Author()
+        cost = Decimal("0.12345678901234567890123456789")
+        await append(store, author.create())
+        assert (await rows(store, author.run_id)).run.ai is None
+        await append(store, author.call_model(cost), author.call_model(now=at(1)))
+        await append(store, author.cancel(now=at(2)), author.rewind(now=at(3)))
+        await append(store, author.call_model(Decimal("1e-30"), now=at(4)))
+        found = await rows(store, author.run_id)
+        assert found == author.projection()
+        assert found.run.ai is not None
+        assert str(found.run.ai.spent.cost) == "0.123456789012345678901234567891"
+        assert found.run.ai.effective.cost == Decimal("1e-30")
+        assert (found.run.ai.spent.calls, found.run.ai.spent.unpriced) == (3, 1)
 
     async def test_times_are_in_utc(self, store: Store) -> None:
         """Every time in a row comes back in UTC."""

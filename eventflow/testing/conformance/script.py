@@ -1,5 +1,6 @@
 """Random scripts for stores: what to ask, as plain data, and how Hypothesis draws it."""
 
+from decimal import Decimal
 from typing import TypeAlias
 
 from attrs import frozen
@@ -12,6 +13,7 @@ from eventflow.testing.builders import at
 RUNS = ("run-1", "run-2", "RUN-1", "run-3", "run-4")
 WORKFLOWS = (("one", (("a",),)), ("two", (("b", "a"), ("c",))))
 PRIORITIES = (5, 5, 1, 10)
+PRICES = (None, Decimal("0.1"), Decimal("0.000000000000000000001"))
 METADATA: tuple[dict[str, JSON], ...] = ({}, {"k": 1}, {"k": True}, {"k": {"b": 1, "a": [None]}})
 
 

@@ -13,6 +13,8 @@ from eventflow.testing.builders import Author
 from eventflow_sqlite import SQLiteStore, connect, migrations
 from eventflow_sqlite.migrations import Migration, statements
 
+LATEST = migrations.migrations()[-1].version
+
 
 def pragma(path: Path, name: str) -> object:
     """Read a number that the file keeps."""
@@ -71,7 +73,7 @@ async def test_a_newer_schema_is_refused(url: str, path: Path) -> None:
     await (await connect(url)).close()
     change(path, "PRAGMA user_version = 99")
     before = content(path)
-    with pytest.raises(SchemaTooNew, match=r"version 99; this release knows up to 1"):
+    with pytest.raises(SchemaTooNew, match=rf"version 99; this release knows up to {LATEST}"):
         await connect(url)
     assert content(path) == before
 
@@ -95,13 +97,13 @@ async def test_a_step_that_fails_leaves_the_old_schema(
 ) -> None:
     """A migration is done as a whole or not at all."""
     await (await connect(url)).close()
-    broken = Migration(2, "CREATE TABLE more (x);\nCREATE TABLE more (x);\n")
+    broken = Migration(LATEST + 1, "CREATE TABLE more (x);\nCREATE TABLE more (x);\n")
     steps = [*migrations.migrations(), broken]
     monkeypatch.setattr(migrations, "migrations", lambda: steps)
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
         await connect(url)
     monkeypatch.undo()
-    assert pragma(path, "user_version") == 1
+    assert pragma(path, "user_version") == LATEST
     await (await connect(url)).close()
 
 
@@ -110,10 +112,10 @@ async def test_an_older_file_is_brought_up_to_date(
 ) -> None:
     """Only the steps that a file has not seen are done."""
     await (await connect(url)).close()
-    steps = [*migrations.migrations(), Migration(2, "CREATE TABLE more (x);\n")]
+    steps = [*migrations.migrations(), Migration(LATEST + 1, "CREATE TABLE more (x);\n")]
     monkeypatch.setattr(migrations, "migrations", lambda: steps)
     await (await connect(url)).close()
-    assert pragma(path, "user_version") == 2
+    assert pragma(path, "user_version") == LATEST + 1
     change(path, "INSERT INTO more VALUES (1)")
 
 
