@@ -1,1 +1,27 @@
-"""What applications and store authors need in their tests."""
+"""What applications and store authors need in their tests; it never imports a test framework.
+
+What a store must pass is in `eventflow.testing.conformance`, which needs pytest.
+"""
+
+from eventflow.testing.clock import ManualClock, NothingLeft
+from eventflow.testing.differences import MISSING, Difference, differences
+from eventflow.testing.harness import ManualRuntime, runtime
+from eventflow.testing.history import Attempt, History, StageHistory
+from eventflow.testing.specification import Given, When, given, like
+
+__all__ = [
+    "MISSING",
+    "Attempt",
+    "Difference",
+    "Given",
+    "History",
+    "ManualClock",
+    "ManualRuntime",
+    "NothingLeft",
+    "StageHistory",
+    "When",
+    "differences",
+    "given",
+    "like",
+    "runtime",
+]

@@ -1,0 +1,381 @@
+"""A recorded run as a value: its events, what they fold to, and what each stage was given and gave.
+
+It only reads what was recorded, and needs neither a store nor the code that the run executed.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Self, overload
+
+from attrs import field, frozen
+
+from eventflow.core import events as e
+from eventflow.core.plan import Plan
+from eventflow.core.stage import StageState
+from eventflow.core.state import RunState, effective, evolve, replay
+from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
+from eventflow.errors import StageNotFound
+from eventflow.runtime.run import Run
+from eventflow.store.contract import StoredEvent
+from eventflow.store.envelope import Envelope, open_envelope
+
+
+@frozen
+class Attempt:
+    """One claim of a stage's job: to execute the stage, or to check whether it may go on.
+
+    Attributes:
+        run: The run right behind the claim.
+        state: The stage right behind the claim.
+        claim: The event of the claim, as it is kept.
+        claimed: What that event says.
+        outcome: The event that the claim led to; None if there is none: a check that was not ready
+            yet, a run that was cancelled meanwhile, or a job that is still under way.
+    """
+
+    run: RunState = field(repr=False)
+    state: StageState = field(repr=False)
+    claim: Envelope = field(repr=False)
+    claimed: e.JobClaimed
+    outcome: Envelope | None = field(repr=False)
+
+    @property
+    def stage(self) -> str:
+        """The stage."""
+        return self.claimed.stage
+
+    @property
+    def number(self) -> int:
+        """Which attempt of its generation it is, from 1."""
+        return self.claimed.attempt
+
+    @property
+    def kind(self) -> JobKind:
+        """Whether the stage is executed or checked."""
+        return self.claimed.kind
+
+    @property
+    def worker(self) -> str:
+        """Who claimed it."""
+        return self.claimed.worker
+
+    @property
+    def token(self) -> int:
+        """The version of the claim."""
+        return self.claim.version
+
+    @property
+    def claimed_at(self) -> datetime:
+        """When it began."""
+        return self.claim.recorded_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When its outcome was recorded."""
+        return None if self.outcome is None else self.outcome.recorded_at
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """Why it failed, if it did."""
+        return getattr(self.outcome.event, "error", None) if self.outcome is not None else None
+
+
+@frozen
+class StageHistory:
+    """What is recorded of one stage, as far as it counts: what it was given, did and gave.
+
+    Attributes:
+        id: The stage.
+        state: The stage as of the last event.
+        run: The run as the stage found it.
+        events: Every event that speaks of the stage, in its last generation.
+        claims: Every claim of it, executions and checks, in order.
+    """
+
+    id: str
+    state: StageState
+    run: RunState = field(repr=False)
+    events: tuple[Envelope, ...] = field(repr=False)
+    claims: tuple[Attempt, ...] = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f'<StageHistory "{self.id}": {self.status}, {len(self.attempts)} attempts>'
+
+    @property
+    def status(self) -> Status:
+        """What it is now."""
+        return self.state.status
+
+    @property
+    def input(self) -> JSON:
+        """What it was given: the output of the group before, or the run's input."""
+        return self.run.input_of(self.state.group)
+
+    @property
+    def config(self) -> JSON:
+        """The config under which it was executed; None if it takes none."""
+        return self.run.config.get(self.id)
+
+    @property
+    def outputs(self) -> dict[str, JSON]:
+        """The outputs of the groups before, by stage id."""
+        return self.run.outputs_before(self.state.group)
+
+    @property
+    def output(self) -> JSON:
+        """What it gave; None while it has not completed."""
+        return self.state.output
+
+    @property
+    def metrics(self) -> Mapping[str, JSON]:
+        """What it measured."""
+        return self.state.metrics
+
+    @property
+    def artifacts(self) -> Mapping[str, JSON]:
+        """What it made."""
+        return self.state.artifacts
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        """The last error, also of an attempt that was made again."""
+        return self.state.error
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Its executions, in order."""
+        return tuple(each for each in self.claims if each.kind is JobKind.EXECUTE)
+
+    @property
+    def checks(self) -> tuple[Attempt, ...]:
+        """The checks that were made while it was suspended, in order."""
+        return tuple(each for each in self.claims if each.kind is JobKind.CHECK)
+
+    @property
+    def logs(self) -> tuple[e.StageLogged, ...]:
+        """The lines that it wrote."""
+        found = (envelope.event for envelope in self.events)
+        return tuple(event for event in found if isinstance(event, e.StageLogged))
+
+    @property
+    def annotations(self) -> tuple[e.RunAnnotated, ...]:
+        """The facts that it attached to the run."""
+        found = (envelope.event for envelope in self.events)
+        return tuple(event for event in found if isinstance(event, e.RunAnnotated))
+
+
+class History(Sequence[Envelope]):
+    """The events of one run, in order, and what can be read out of them.
+
+    It is a sequence of envelopes. `History.of` makes one of events, `History.of_run` of a run.
+
+    Args:
+        events: The events of one run, from `run.created` on.
+
+    Raises:
+        ValueError: There are no events, they are not those of one run, or the first is missing.
+    """
+
+    def __init__(self, events: Iterable[Envelope]) -> None:
+        self.events = tuple(events)
+        _refuse_what_is_no_history(self.events)
+
+    @classmethod
+    def of(cls, events: Iterable[Envelope | StoredEvent]) -> Self:
+        """Make a history of events as a run or a store gives them.
+
+        Raises:
+            HistoryAltered: The data of an event cannot be read.
+            ValueError: The events are not those of one run, from its first on.
+        """
+        return cls(
+            each if isinstance(each, Envelope) else open_envelope(each)
+            for each in sorted(events, key=lambda event: event.version)
+        )
+
+    @classmethod
+    async def of_run(cls, run: Run) -> Self:
+        """Read the whole history of a run.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        return cls(await run.history())
+
+    def __repr__(self) -> str:
+        state = self.state()
+        again = f", generation {state.generation}" if state.generation else ""
+        return (
+            f"<History of run {self.run_id} ({self.workflow_id}): {len(self)} events, "
+            f"{state.status}{again}>"
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and self.events == other.events
+
+    def __hash__(self) -> int:
+        return hash((self.run_id, self.events[-1].hash))
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    @overload
+    def __getitem__(self, index: int) -> Envelope: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Envelope]: ...
+    def __getitem__(self, index: int | slice) -> Envelope | Sequence[Envelope]:
+        return self.events[index]
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.events[0].run_id
+
+    @property
+    def workflow_id(self) -> str:
+        """The workflow of the run."""
+        return self._created.workflow_id
+
+    @property
+    def version(self) -> int:
+        """The version of the last event."""
+        return self.events[-1].version
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that counts now."""
+        return self.state().plan
+
+    def state(self, at: int | None = None) -> RunState:
+        """Give what the run is, or what it was as of a version.
+
+        Raises:
+            ValueError: The run has no such version.
+        """
+        return self._now if at is None else replay(self.at(at))
+
+    def at(self, version: int) -> "History":
+        """Give the history as it was when it had this version.
+
+        Raises:
+            ValueError: The run has no such version.
+        """
+        if not 1 <= version <= self.version:
+            raise ValueError(
+                f"run {self.run_id} has the versions 1 to {self.version}, not {version}"
+            )
+        return History(each for each in self.events if each.version <= version)
+
+    def effective(self) -> "History":
+        """Leave out what rewinds have cut."""
+        return History(effective(self.events))
+
+    def stages(self) -> tuple[StageHistory, ...]:
+        """Give every stage that was scheduled, or carried over by a fork, in execution order."""
+        there = self._now.stages
+        planned = [stage_id for stage_id in self._now.plan.stage_ids() if stage_id in there]
+        return tuple(self.stage(stage_id) for stage_id in planned)
+
+    def stage(self, stage_id: str) -> StageHistory:
+        """Give what is recorded of a stage, as far as it counts.
+
+        Raises:
+            StageNotFound: The run never came to such a stage; the message names the others.
+        """
+        state = self._now.stages.get(stage_id)
+        if state is None:
+            there = ", ".join(f'"{each}"' for each in self._now.stages)
+            raise StageNotFound(
+                f'Run {self.run_id} never came to a stage "{stage_id}"; it came to {there}'
+            )
+        return StageHistory(
+            id=stage_id,
+            state=state,
+            run=next(run for fact, run in self.moments if fact.version >= state.scheduled),
+            events=tuple(self._events_of(state)),
+            claims=tuple(each for each in self.attempts if each.stage == stage_id),
+        )
+
+    @cached_property
+    def moments(self) -> tuple[tuple[Envelope, RunState], ...]:
+        """Every event of the effective history, with the run right behind it."""
+        return tuple(_folded(effective(self.events)))
+
+    @cached_property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """Every claim of the effective history, with what it led to, in order."""
+        outcomes = _outcomes(self.moments)
+        return tuple(
+            Attempt(run, run.stages[event.stage], fact, event, outcomes.get(fact.version))
+            for fact, run in self.moments
+            if isinstance(event := fact.event, e.JobClaimed)
+        )
+
+    @cached_property
+    def _now(self) -> RunState:
+        return replay(self.events)
+
+    @property
+    def _created(self) -> e.RunCreated:
+        event = self.events[0].event
+        if not isinstance(event, e.RunCreated):
+            raise TypeError("the first event is run.created")
+        return event
+
+    def _events_of(self, stage: StageState) -> Iterator[Envelope]:
+        for fact, _ in self.moments:
+            speaks_of_it = getattr(fact.event, "stage", None) == stage.id
+            if speaks_of_it and fact.version >= stage.scheduled and _is_of_stage(fact.event):
+                yield fact
+
+
+def _refuse_what_is_no_history(events: Sequence[Envelope]) -> None:
+    if not events:
+        raise ValueError("a history has at least one event")
+    first = events[0]
+    if not isinstance(first.event, e.RunCreated):
+        raise ValueError(  # noqa: TRY004 - the history is wrong, not a type
+            f"a history begins with run.created, not with {first.type} of version {first.version}"
+        )
+    others = {each.run_id for each in events} - {first.run_id}
+    if others:
+        raise ValueError(
+            f"a history is that of one run, but there are events of {first.run_id} and of "
+            + ", ".join(sorted(others))
+        )
+
+
+def _folded(events: Iterable[Envelope]) -> Iterator[tuple[Envelope, RunState]]:
+    state: RunState | None = None
+    for envelope in events:
+        state = evolve(state, envelope)
+        yield envelope, state
+
+
+def _outcomes(moments: Iterable[tuple[Envelope, RunState]]) -> dict[int, Envelope]:
+    """Find the event that each claim led to, by token."""
+    found: dict[int, Envelope] = {}
+    open_claims: dict[str, int] = {}
+    for fact, _ in moments:
+        match fact.event:
+            case e.JobClaimed(stage=stage):
+                open_claims[stage] = fact.version
+            case (
+                e.StageCompleted()
+                | e.StageAttemptFailed()
+                | e.StageFailed()
+                | e.StageSuspended()
+                | e.LeaseExpired() as result
+            ):
+                found.setdefault(result.token, fact)
+            case e.StageResumed(stage=stage, signal=None) if stage in open_claims:
+                found.setdefault(open_claims[stage], fact)
+            case _:
+                pass
+    return found
+
+
+def _is_of_stage(event: e.Event) -> bool:
+    """Tell the events of a stage from those that only name one, such as how the run ended."""
+    return not isinstance(event, e.RunFailed | e.RunRewound | e.ResultDiscarded)

@@ -1,0 +1,79 @@
+"""The runtime for tests: virtual time, a store of its own, and an end that nothing holds up."""
+
+from pathlib import Path
+
+import pytest
+
+import eventflow as ef
+from eventflow.store.memory import MemoryStore
+from eventflow.testing import History, ManualClock, NothingLeft, runtime
+from tests.testing.workflows import stumbling, waiting
+
+
+async def test_a_run_is_played_to_its_end_in_virtual_time() -> None:
+    """Ten minutes until the second attempt take no time at all."""
+    async with runtime(stumbling) as started:
+        history = await started.play(stumbling, 5)
+        assert history.state().output == {"text": "20 from 10"}
+        assert (started.clock.now() - history[0].recorded_at).total_seconds() == 600
+
+
+async def test_a_run_that_fails_has_a_history_too() -> None:
+    """Playing a run gives its history, however it ended; finishing it raises."""
+
+    @ef.stage
+    async def refuse(ctx: ef.StageContext[int]) -> int | ef.Failed:
+        return ef.Failed("no")
+
+    workflow = ef.define_workflow("refusing", input=int).pipe(refuse).build()
+    async with runtime(workflow) as started:
+        history = await started.play("refusing", 1, priority=7)
+        assert history.state().status is ef.Status.FAILED
+        assert history.state().priority == 7
+        with pytest.raises(ef.RunFailed):
+            await started.finish(started.run(history.run_id))
+
+
+async def test_a_run_that_waits_for_nobody_is_said_to_be_stuck() -> None:
+    """A test that waits for what cannot happen ends at once, with the reason."""
+    async with runtime(waiting) as started:
+        with pytest.raises(NothingLeft):
+            await started.play(waiting, "Why?", limit=60)
+
+
+async def test_the_clock_may_be_the_one_that_stages_wait_with() -> None:
+    """A stage that waits on the given clock waits in virtual time; the end waits for nobody."""
+    clock = ManualClock()
+
+    @ef.stage
+    async def rest(ctx: ef.StageContext[float]) -> float:
+        await clock.sleep(ctx.input)
+        return ctx.input
+
+    workflow = ef.define_workflow("resting", input=float).pipe(rest).build()
+    async with runtime(workflow, clock=clock) as started:
+        assert (await started.play(workflow, 3600.0)).state().output == 3600.0
+        run = await started.create_run("resting", 3600.0)
+        await clock.advance(10)
+        assert (await run.state()).status is ef.Status.RUNNING
+
+
+async def test_any_store_may_be_used(tmp_path: Path) -> None:
+    """A URL is opened and closed; a store that was opened elsewhere stays open."""
+    url = f"sqlite:///{tmp_path}/log.db"
+    async with runtime(stumbling, store=url) as started:
+        run_id = (await started.play(stumbling, 5)).run_id
+    async with runtime(store=url, start=False) as looking:
+        assert (await looking.run(run_id).state()).status is ef.Status.COMPLETED
+    store = MemoryStore()
+    async with runtime(stumbling, store=store) as started:
+        run_id = (await started.play(stumbling, 5)).run_id
+    assert History.of(await store.read([run_id])).run_id == run_id
+
+
+async def test_without_a_start_nothing_is_executed() -> None:
+    """An application's API server, which is no worker, can be tested too."""
+    async with runtime(stumbling, start=False) as looking:
+        run = await looking.create_run("stumbling", 5)
+        await looking.clock.advance(60)
+        assert (await run.state()).status is ef.Status.PENDING
