@@ -98,6 +98,18 @@ class Reporter:
             raise StaleToken(job.run.run_id, job.state.id, job.token)
         return outcome
 
+    async def create(
+        self, run_id: str, work: Draft, *, actor: str | None, key: str | None
+    ) -> Outcome:
+        """Append a new run, and claim its first stages in the same append.
+
+        Raises:
+            StoreUnavailable: Whether anything was appended is unknown.
+        """
+        with self.room.promise() as promise:
+            promise.jobs = self._claim_what_follows(work) - 1
+            return await self.journal.create(run_id, work, actor=actor, key=key)
+
     async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
         renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
         while True:
@@ -109,9 +121,9 @@ class Reporter:
                 return
 
     def _claim_what_follows(self, work: Draft) -> int:
-        """Claim the stages that this result has scheduled, as far as there is room; tell how many.
+        """Claim the stages that were scheduled just now, as far as there is room; tell how many.
 
-        The first of them takes the place of the job that is reported.
+        The first of them takes the place of the task that appends.
         """
         scheduled = [event.stage for event in work.events if isinstance(event, e.StageScheduled)]
         mine = self.claimer.stages().get(work.run.workflow_id, ())

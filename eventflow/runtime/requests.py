@@ -1,7 +1,7 @@
 """What callers ask for: checked completely before anything is appended, and asked once per key."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from eventflow.core.state import RunState
 from eventflow.core.values import JSON
 from eventflow.definition.schema import dump_json
 from eventflow.definition.workflow import Workflow
-from eventflow.engine.journal import Journal
+from eventflow.engine.journal import Journal, Outcome
 from eventflow.engine.keys import key_of_creation, key_of_rerun
 from eventflow.errors import CannotRerun, IdempotencyMismatch, InvalidInput
 from eventflow.runtime.catalog import Catalog
@@ -29,6 +29,9 @@ LONGEST_KEY = 500
 
 GivenConfig = Mapping[str, Any]
 """Config as callers give it: by stage id, the fields that differ from the defaults."""
+
+AppendNew = Callable[[str, Draft, str | None, str | None], Awaitable[Outcome]]
+"""Appends the first events of a run: its id, what was decided, the actor and the store's key."""
 
 
 class Unchanged:
@@ -85,6 +88,7 @@ class Requests:
         clock: The time of the commands.
         new_id: Draws the ids of runs.
         workflow_priority: The priority of runs that are given none.
+        append_new: Appends the first events of a run.
     """
 
     journal: Journal
@@ -92,6 +96,7 @@ class Requests:
     clock: Clock
     new_id: Callable[[], str]
     workflow_priority: Callable[[str], int | None]
+    append_new: AppendNew
 
     async def create(self, asked: Creation) -> str:
         """Create a run, or find the one that the same request created before; give its id."""
@@ -197,9 +202,7 @@ class Requests:
         if command.idempotency_key is not None:
             origin = command.forked_from.run_id if command.forked_from is not None else None
             key = key_of_creation(command.idempotency_key, origin)
-        outcome = await self.journal.create(
-            run_id, draft(None, command, run_id), actor=actor, key=key
-        )
+        outcome = await self.append_new(run_id, draft(None, command, run_id), actor, key)
         if outcome.duplicate is None:
             return run_id
         return await self._same(outcome.duplicate, command.idempotency_key, command.request_hash)

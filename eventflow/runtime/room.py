@@ -52,6 +52,11 @@ class Room:
         """How many places are free, and not promised either."""
         return self._places - len(self._in_hand) - self.promised
 
+    @property
+    def spare(self) -> int:
+        """How many jobs may be claimed that nobody has waited with: none while others wait."""
+        return 0 if self.closed or self.backlog else max(self.free, 0)
+
     def to_go_on(self) -> int:
         """Tell how many jobs may be claimed along with a result, whose job leaves its place.
 

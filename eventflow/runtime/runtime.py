@@ -4,15 +4,16 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Self
 
 from attrs import frozen
 
+from eventflow.core.draft import Draft
 from eventflow.core.projection import RunRow
 from eventflow.core.state import RunState
 from eventflow.core.values import Status
-from eventflow.engine.journal import Journal
+from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import InvalidInput, InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
@@ -327,7 +328,16 @@ class Runtime:
         journal = Journal(store, new_id)
         journal.observers.append(TransitionLog())
         waker = Waker(journal, self._clock, self._settings.poll_interval)
-        requests = Requests(journal, self._catalog, self._clock, new_id, self._priority_of)
+
+        def append_new(
+            run_id: str, work: Draft, actor: str | None, key: str | None
+        ) -> Awaitable[Outcome]:
+            creator = journal if self._worker is None else self._worker
+            return creator.create(run_id, work, actor=actor, key=key)
+
+        requests = Requests(
+            journal, self._catalog, self._clock, new_id, self._priority_of, append_new
+        )
         return _Opened(
             handles=Handles(journal, self._catalog, self._clock, waker, requests),
             unclaimable=Unclaimable(journal, self._catalog, self._clock),

@@ -14,8 +14,9 @@ from collections.abc import (
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -23,9 +24,16 @@ from attrs import frozen
 from eventflow.core import events as e
 from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
+from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import EventflowError, InvalidData, StaleToken, StoreUnavailable
+from eventflow.errors import (
+    EventflowError,
+    InvalidData,
+    RunNotFound,
+    StaleToken,
+    StoreUnavailable,
+)
 from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
@@ -72,7 +80,7 @@ class Worker:
         # More threads than jobs: one that outlives its attempt must not keep others from theirs.
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="eventflow")
         self._execution = Execution(tools.clock, self._threads, self._record, tools.random)
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[Any]] = set()
         self._room = Room(settings.concurrency, self._jobs)
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
@@ -86,7 +94,7 @@ class Worker:
         )
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
         self._broken: dict[str, int] = {}
-        self._reporting: set[asyncio.Task[None]] = set()
+        self._reporting: set[asyncio.Task[Any]] = set()
         self._crowded_until = tools.clock.now()
 
     async def run(self) -> None:
@@ -115,6 +123,21 @@ class Worker:
             finally:
                 self.abandon()
                 await self._let_jobs_end()
+
+    async def create(
+        self, run_id: str, work: Draft, *, actor: str | None, key: str | None
+    ) -> Outcome:
+        """Append a new run; if nothing else waits for the room there is, begin it at once.
+
+        Raises:
+            StoreUnavailable: Whether the run was created is unknown.
+        """
+        if not self._room.spare:
+            return await self._journal.create(run_id, work, actor=actor, key=key)
+        # A task of its own: what was claimed must be known here, whatever becomes of the caller.
+        creating = asyncio.create_task(self._create(run_id, work, actor, key))
+        self._take(creating)
+        return await asyncio.shield(creating)
 
     @property
     def in_hand(self) -> list[str]:
@@ -248,10 +271,39 @@ class Worker:
         jobs = self._jobs_of(outcome)
         for job in jobs:
             self._leases.add(job)
-            task = asyncio.create_task(self._do(job), name=f"eventflow {job.stage.id}")
-            self._jobs.add(task)
-            task.add_done_callback(self._done)
+            self._take(asyncio.create_task(self._do(job), name=f"eventflow {job.stage.id}"))
         return len(jobs)
+
+    def _take(self, task: asyncio.Task[Any]) -> None:
+        """Let a task have one of the worker's places until it is done."""
+        self._jobs.add(task)
+        task.add_done_callback(self._done)
+
+    async def _create(
+        self, run_id: str, work: Draft, actor: str | None, key: str | None
+    ) -> Outcome:
+        with self._undisturbed():
+            try:
+                outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
+            except StoreUnavailable:
+                self._take(asyncio.create_task(self._disclaim(work)))
+                raise
+        self._begin(outcome)
+        return outcome
+
+    async def _disclaim(self, work: Draft) -> None:
+        """Let others have what was claimed along with a run of which nobody knows if it exists."""
+        outage = Outage(f"creation of {work.run.run_id}", self._clock, self._abandoned)
+        for job in self._jobs_of(Outcome(work.run, tuple(work.events))):
+            command = ReleaseJob(now=self._clock.now(), stage=job.state.id, token=job.token)
+            with suppress(RunNotFound, StoreUnavailable):
+                await execute_until_known(
+                    self._journal,
+                    job.run.run_id,
+                    partial(draft, command=command),
+                    actor=self.id,
+                    outage=outage,
+                )
 
     def _jobs_of(self, outcome: Outcome) -> Sequence[Job]:
         stages = [event.stage for event in outcome.events if isinstance(event, e.JobClaimed)]
@@ -263,7 +315,7 @@ class Worker:
             if stage.claim is not None
         ]
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._jobs.discard(task)
         if self._room.backlog or self._room.closed:
             self._room.look_again.set()

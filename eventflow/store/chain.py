@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 
-from eventflow.core.events import Event
+from eventflow.core.events import Event, JobClaimed
 from eventflow.errors import HistoryAltered, InvalidData
 from eventflow.store.codec import encode
 from eventflow.store.contract import StoredEvent
@@ -58,6 +58,8 @@ def seal(
 ) -> tuple[StoredEvent, ...]:
     """Encode events and chain them behind the event of version `after`, whose hash is `previous`.
 
+    A claim is the act of its worker, whoever asked for what is appended with it.
+
     Raises:
         InvalidData: An event holds what its type cannot hold, or the actor is no text.
     """
@@ -66,6 +68,7 @@ def seal(
     sealed: list[StoredEvent] = []
     for version, event in enumerate(events, start=after + 1):
         kind, schema, data = encode(event)
+        by = event.worker if isinstance(event, JobClaimed) else actor
         previous = event_hash(
             previous,
             run_id=run_id,
@@ -74,11 +77,11 @@ def seal(
             schema=schema,
             data=data,
             recorded_at=recorded_at,
-            actor=actor,
+            actor=by,
             op_id=op_id,
         )
         sealed.append(
-            StoredEvent(run_id, version, kind, schema, data, recorded_at, actor, op_id, previous)
+            StoredEvent(run_id, version, kind, schema, data, recorded_at, by, op_id, previous)
         )
     return tuple(sealed)
 
