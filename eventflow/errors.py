@@ -7,6 +7,7 @@ EventflowError
 ├── InvalidData
 │   ├── InvalidInput, InvalidConfig      what a caller gave
 │   └── InvalidOutput                    what a stage returned, suspended with or was answered
+├── InvalidStep                          how a stage used ctx.step or ctx.map
 ├── InvalidSettings, RuntimeNotOpen      how a runtime is set up or used
 ├── CannotRerun, RunEnded                a command that the state of the run does not allow
 ├── RunFailed, RunCancelled              how a run ended
@@ -89,6 +90,10 @@ class InvalidConfig(InvalidData):
 
 class InvalidOutput(InvalidData):
     """An output, a suspended state or a check result does not fit its schema."""
+
+
+class InvalidStep(EventflowError):
+    """A stage used `ctx.step` or `ctx.map` as they cannot be used; trying again would not help."""
 
 
 class InvalidSettings(EventflowError):

@@ -66,6 +66,16 @@ class CompleteStage:
 
 
 @frozen(kw_only=True)
+class CompleteSteps:
+    """Record the outputs of steps inside a stage, each with its name, in this order."""
+
+    now: datetime
+    stage: str
+    token: int
+    steps: tuple[tuple[str, JSON], ...]
+
+
+@frozen(kw_only=True)
 class SuspendStage:
     """Let a stage wait; `check_after` and `max_wait` are seconds from now."""
 
@@ -164,9 +174,12 @@ class RewindRun:
     request_hash: str | None = None
 
 
-StageResult: TypeAlias = (
+EndOfClaim: TypeAlias = (
     CompleteStage | SuspendStage | FailAttempt | FailCheck | ReenterStage | ExpireWait | ReleaseJob
 )
+"""What a worker reports at the end of a job."""
+
+StageResult: TypeAlias = EndOfClaim | CompleteSteps
 """What a worker reports; refused when its token is no longer the current one."""
 
 Command: TypeAlias = CreateRun | ClaimJob | StageResult | ReceiveSignal | CancelRun | RewindRun

@@ -92,6 +92,18 @@ class StageCompleted:
 
 
 @frozen
+class StepCompleted:
+    """A durable step inside a stage has its output; it is not executed again in this generation."""
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    name: str
+    output: JSON
+
+
+@frozen
 class StageAttemptFailed:
     """An attempt, or a check, failed and is made again at `retry_at`.
 
@@ -328,6 +340,7 @@ Transition: TypeAlias = (
     | StageScheduled
     | JobClaimed
     | StageCompleted
+    | StepCompleted
     | StageAttemptFailed
     | StageFailed
     | StageSuspended
@@ -353,6 +366,7 @@ EVENT_TYPES: Mapping[str, type[Transition | Note]] = MappingProxyType(
         "stage.scheduled": StageScheduled,
         "job.claimed": JobClaimed,
         "stage.completed": StageCompleted,
+        "step.completed": StepCompleted,
         "stage.attempt_failed": StageAttemptFailed,
         "stage.failed": StageFailed,
         "stage.suspended": StageSuspended,

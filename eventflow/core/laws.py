@@ -6,6 +6,7 @@ The laws:
    not bring it back, but schedules a new one in a new generation.
 2. Only a claimed stage, or a suspended one, can end; only a running one can suspend.
 3. A suspended stage stays suspended while it is checked, and whatever becomes of the check.
+   A step that completes changes no status.
 4. A run that has not ended is what its stages make of it: `pending` before the first claim,
    `suspended` while every stage that is alive is suspended, else `running`.
 5. A run that has ended is left only by a rewind.
@@ -33,11 +34,13 @@ STAGE_STEPS: Mapping[Step, Status] = MappingProxyType(
         (PENDING, e.JobClaimed, EXECUTE): RUNNING,
         (PENDING, e.StageFailed, None): FAILED,
         (RUNNING, e.StageCompleted, None): COMPLETED,
+        (RUNNING, e.StepCompleted, None): RUNNING,
         (RUNNING, e.StageFailed, None): FAILED,
         (RUNNING, e.StageAttemptFailed, EXECUTE): PENDING,
         (RUNNING, e.LeaseExpired, EXECUTE): PENDING,
         (RUNNING, e.StageSuspended, None): SUSPENDED,
         (SUSPENDED, e.JobClaimed, CHECK): SUSPENDED,
+        (SUSPENDED, e.StepCompleted, None): SUSPENDED,
         (SUSPENDED, e.StageAttemptFailed, CHECK): SUSPENDED,
         (SUSPENDED, e.LeaseExpired, CHECK): SUSPENDED,
         (SUSPENDED, e.StageResumed, None): PENDING,

@@ -106,7 +106,7 @@ def project(state: RunState) -> Projection:
 def changes(before: RunState | None, after: RunState) -> Changes:
     """Derive only the rows that differ between two states of one run."""
     old: Mapping[str, StageState] = before.stages if before is not None else {}
-    touched = [stage for stage in after.stages.values() if old.get(stage.id) is not stage]
+    touched = [stage for stage in after.stages.values() if _differs(old.get(stage.id), stage)]
     gone = [stage for stage in old.values() if stage.id not in after.stages]
     closed = [stage for stage in touched if not stage.alive and stage.id in old]
     return Changes(
@@ -116,6 +116,17 @@ def changes(before: RunState | None, after: RunState) -> Changes:
         dropped_stages=tuple(stage.id for stage in gone),
         dropped_jobs=tuple(stage.id for stage in (*gone, *closed) if old[stage.id].alive),
     )
+
+
+def _differs(old: StageState | None, stage: StageState) -> bool:
+    """Tell whether the rows of a stage differ.
+
+    Steps are in no row. A stage that only completed some keeps its job's row as it is, whose due
+    time renewals have moved since the claim.
+    """
+    if old is None or old is stage or old.steps is stage.steps:
+        return old is not stage
+    return _stage_row(old) != _stage_row(stage) or _job_rows([old]) != _job_rows([stage])
 
 
 def _run_row(state: RunState) -> RunRow:

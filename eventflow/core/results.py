@@ -15,6 +15,8 @@ def decide_result(work: Draft, command: c.StageResult) -> None:
     stage = work.run.stages.get(command.stage)
     if stage is None or stage.claim is None or not _is_current(stage.claim, command):
         _discard(work, command)
+    elif isinstance(command, c.CompleteSteps):
+        _complete_steps(work, stage, command)
     else:
         _record(work, stage, stage.claim, command)
 
@@ -30,7 +32,7 @@ def _is_current(claim: Claim, command: c.StageResult) -> bool:
     return True
 
 
-def _record(work: Draft, stage: StageState, claim: Claim, command: c.StageResult) -> None:
+def _record(work: Draft, stage: StageState, claim: Claim, command: c.EndOfClaim) -> None:
     match command:
         case c.CompleteStage():
             _complete(work, stage, command)
@@ -52,12 +54,17 @@ def _record(work: Draft, stage: StageState, claim: Claim, command: c.StageResult
 
 
 def _discard(work: Draft, command: c.StageResult) -> None:
+    if isinstance(command, c.CompleteSteps):
+        for name, output in command.steps:
+            held = {"name": name, "output": output}
+            work.add(e.ResultDiscarded(command.stage, command.token, "step completed", held))
+        return
     outcome, result = _refused(command)
     if outcome is not None:
         work.add(e.ResultDiscarded(command.stage, command.token, outcome, result))
 
 
-def _refused(command: c.StageResult) -> tuple[str | None, JSON]:
+def _refused(command: c.EndOfClaim) -> tuple[str | None, JSON]:
     """Name a refused result, with what it held; giving up a claim that is gone needs no record."""
     match command:
         case c.CompleteStage():
@@ -89,6 +96,22 @@ def _complete(work: Draft, stage: StageState, command: c.CompleteStage) -> None:
         )
     )
     work.advance(stage.group, command.rejection)
+
+
+def _complete_steps(work: Draft, stage: StageState, command: c.CompleteSteps) -> None:
+    """Record each step once: one that has completed before keeps its first output."""
+    for name, output in command.steps:
+        if name not in work.run.stages[stage.id].steps:
+            work.add(
+                e.StepCompleted(
+                    stage=stage.id,
+                    generation=stage.generation,
+                    attempt=stage.attempt,
+                    token=command.token,
+                    name=name,
+                    output=output,
+                )
+            )
 
 
 def _suspend(work: Draft, stage: StageState, command: c.SuspendStage) -> None:

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from eventflow.core import events as e
 from eventflow.core.change import changed
 from eventflow.core.laws import stage_step
+from eventflow.core.steps import NO_STEPS, Steps
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
 
 LEASE_LOST = ErrorInfo(
@@ -69,6 +70,7 @@ class StageState:
         output: What it returned.
         metrics: What it measured.
         artifacts: What it made.
+        steps: The outputs of its durable steps in this generation, by name.
         error: The last error, also of an attempt that is made again.
     """
 
@@ -88,6 +90,7 @@ class StageState:
     output: JSON = None
     metrics: Mapping[str, JSON] = field(factory=dict)
     artifacts: Mapping[str, JSON] = field(factory=dict)
+    steps: Steps = NO_STEPS
     error: ErrorInfo | None = None
 
     @property
@@ -101,7 +104,7 @@ class StageState:
         return JobKind.EXECUTE if self.suspension is None else JobKind.CHECK
 
 
-StageEvent: TypeAlias = (
+Move: TypeAlias = (
     e.JobClaimed
     | e.StageCompleted
     | e.StageAttemptFailed
@@ -110,6 +113,9 @@ StageEvent: TypeAlias = (
     | e.StageResumed
     | e.LeaseExpired
 )
+"""What moves a stage that was scheduled on."""
+
+StageEvent: TypeAlias = Move | e.StepCompleted
 """What can happen to a stage that was scheduled."""
 
 
@@ -146,10 +152,12 @@ def evolve_stage(stage: StageState, event: StageEvent, fact: e.Fact) -> StageSta
     """Fold one more event into the state of the stage that it speaks about."""
     kind = getattr(event, "kind", None)
     status = stage_step(stage.status, event, kind)
+    if isinstance(event, e.StepCompleted):
+        return changed(stage, steps=stage.steps.adding(event.name, event.output))
     return changed(_after(stage, event, fact), status=status)
 
 
-def _after(stage: StageState, event: StageEvent, fact: e.Fact) -> StageState:
+def _after(stage: StageState, event: Move, fact: e.Fact) -> StageState:
     """Choose the fold of an event by its class; the status comes from the table."""
     match event:
         case e.JobClaimed():

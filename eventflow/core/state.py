@@ -230,6 +230,7 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
         case (
             e.JobClaimed()
             | e.StageCompleted()
+            | e.StepCompleted()
             | e.StageAttemptFailed()
             | e.StageFailed()
             | e.StageSuspended()

@@ -1,7 +1,8 @@
 """Reads from a stage's annotations what it takes and gives; it never runs the stage."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from types import FrameType, SimpleNamespace
 from typing import Any, Final, Union, get_args, get_type_hints
 
@@ -71,6 +72,24 @@ def read_signature(
         state=(_union(returned.states) if returned.states else Any) if state is UNSAID else state,
         suspends=suspends,
     )
+
+
+def returned_type(function: Callable[..., Any]) -> Type:
+    """Give what any function says that it returns, or, if awaited, comes to; Any if it is silent.
+
+    Raises:
+        InvalidWorkflow: A name in the annotation cannot be resolved.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.isclass(function):
+        return function
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    annotation = _evaluated(function, "return", {})
+    if origin_of(annotation) in (Awaitable, Coroutine):
+        return get_args(annotation)[-1] if get_args(annotation) else Any
+    return Any if annotation is UNSAID else annotation
 
 
 def names_around(frame: FrameType | None, module: Mapping[str, object]) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What a stage is given: a Protocol, so that no stage depends on the runtime that calls it."""
 
-from collections.abc import Awaitable, Mapping
-from typing import Any, Protocol, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar
 
@@ -11,6 +11,9 @@ Input_co = TypeVar("Input_co", covariant=True)
 Config_co = TypeVar("Config_co", covariant=True, default=None)
 Output = TypeVar("Output")
 Output_co = TypeVar("Output_co", covariant=True)
+Item = TypeVar("Item")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class HasOutput(Protocol[Output_co]):
@@ -133,6 +136,90 @@ class StageContext(Protocol[Input_co, Config_co]):
     def optional(self, stage: str) -> Any: ...  # noqa: ANN401 - the name says nothing about the type
     def optional(self, stage: HasOutput[Any] | str) -> Any:
         """Give the output of an earlier stage, or None if there is none."""
+        ...
+
+    @overload
+    def step(
+        self,
+        name: str,
+        function: Callable[P, Coroutine[Any, Any, T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def step(
+        self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, T]: ...
+    def step(
+        self, name: str, function: Callable[..., Any], /, *args: object, **kwargs: object
+    ) -> Coroutine[Any, Any, Any]:
+        """Give the recorded output of a step, or call its function and record what it gives.
+
+        When the stage is tried again in the same generation, the function is not called again.
+        The output is stored as the return annotation of the function says, and always read back.
+        A plain function runs in a thread. In a `def` stage the output itself is given.
+
+        Args:
+            name: Unique within the attempt, and the same in each.
+            function: What is called, with the arguments that follow.
+            *args: Its arguments.
+            **kwargs: Its named arguments.
+
+        Raises:
+            InvalidOutput: The output does not fit the annotation; this is final.
+            InvalidStep: The name was used in this attempt, or is none; this is final.
+            StaleToken: The claim no longer holds; the output was recorded as discarded. A
+                coroutine is cancelled then.
+        """
+        ...
+
+    @overload
+    def map(
+        self,
+        items: Iterable[Item],
+        function: Callable[[Item], Coroutine[Any, Any, T]],
+        concurrency: int = 10,
+        *,
+        name: str | None = None,
+        progress: bool = True,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+    @overload
+    def map(
+        self,
+        items: Iterable[Item],
+        function: Callable[[Item], T],
+        concurrency: int = 10,
+        *,
+        name: str | None = None,
+        progress: bool = True,
+    ) -> Coroutine[Any, Any, list[T]]: ...
+    def map(
+        self,
+        items: Iterable[Any],
+        function: Callable[[Any], Any],
+        concurrency: int = 10,
+        *,
+        name: str | None = None,
+        progress: bool = True,
+    ) -> Coroutine[Any, Any, list[Any]]:
+        """Call a function for each item, each as a step; give the results in order.
+
+        When the stage is tried again, only the items without a recorded result are done. The
+        items must be the same then. If one fails, no further one is begun, those under way are
+        let finish and recorded, and its error is raised.
+
+        Args:
+            items: What the function is called with; JSON values, or of classes that schemas know.
+            function: What is called with one item.
+            concurrency: How many calls are under way at once, at most.
+            name: Of the whole; by default that of the function.
+            progress: Whether to tell the progress of the stage, once a second at most.
+
+        Raises:
+            InvalidStep: The name was used in this attempt, or the items have changed.
+            InvalidOutput, StaleToken: As `step`.
+        """
         ...
 
     def log(self, message: str, level: str = "info", **fields: object) -> Awaitable[None]:

@@ -2,8 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from copy import deepcopy
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -12,7 +21,10 @@ from eventflow.core.values import JSON
 from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
+from eventflow.runtime.calling import AnyFunction
+from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
 from eventflow.runtime.job import Job
+from eventflow.runtime.steps import Steps
 
 Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
 """Appends a note to a run."""
@@ -51,9 +63,20 @@ class Context:
     runs in a thread, calls them as they are: there they return when the note is durable.
     """
 
-    def __init__(self, job: Job, input: object, config: object, record: Recorder) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        input: object,
+        config: object,
+        record: Recorder,
+        steps: Steps,
+        now: Callable[[], datetime],
+    ) -> None:
         self._job = job
         self._record = record
+        self._steps = steps
+        self._now = now
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self.run_id = job.run.run_id
@@ -123,12 +146,47 @@ class Context:
         note = e.RunAnnotated(key, dump_json(value), self.stage_id, _plain(fields))
         return self._note(note)
 
+    def step(self, name: str, function: AnyFunction, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - typed by the Protocol
+        """Give the recorded output of a step, or call its function and record what it gives."""
+        return self._steps.run(name, function, args, kwargs)
+
+    def map(
+        self,
+        items: Iterable[Any],
+        function: AnyFunction,
+        concurrency: int = 10,
+        *,
+        name: str | None = None,
+        progress: bool = True,
+    ) -> Any:  # noqa: ANN401 - typed by the Protocol
+        """Call a function for each item, each as a step; give the results in order."""
+        name = checked_name(name, function)
+        fan_out = FanOut(
+            steps=self._steps,
+            name=name,
+            items=list(items),
+            function=function,
+            schema=self._steps.schema_of(name, function),
+            concurrency=checked_concurrency(name, concurrency),
+            voice=Voice(self.progress if progress else _say_nothing, self._now),
+        )
+        work = fan_out.run()
+        return self._steps.wait_for(work) if self._steps.in_thread else work
+
+    async def end(self) -> None:
+        """End the steps of this attempt; what has finished is recorded, or refused."""
+        await self._steps.end()
+
     def _note(self, note: e.Note) -> Awaitable[None]:
         recording = self._record(self.run_id, note)
         if threading.get_ident() != self._thread:
             asyncio.run_coroutine_threadsafe(recording, self._loop).result()
             return _Done()
         return asyncio.ensure_future(recording)
+
+
+async def _say_nothing(fraction: float, message: str) -> None:
+    """Keep the progress to oneself."""
 
 
 class _Done:

@@ -1,14 +1,12 @@
 """Runs the user's code for a claimed job, outside any transaction, and says what it came to."""
 
 import asyncio
-import contextvars
 import inspect
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from copy import deepcopy
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, TypeAlias
 
 from attrs import frozen
@@ -27,10 +25,19 @@ from eventflow.definition.outcomes import (
     Suspended,
 )
 from eventflow.definition.schema import dump_json
-from eventflow.errors import InvalidConfig, InvalidData, InvalidInput, InvalidOutput
+from eventflow.errors import (
+    InvalidConfig,
+    InvalidData,
+    InvalidInput,
+    InvalidOutput,
+    InvalidStep,
+    StaleToken,
+)
+from eventflow.runtime.calling import start
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder
 from eventflow.runtime.job import Job
+from eventflow.runtime.steps import StepRecorder, Steps
 
 LONGEST_TRACEBACK = 16_000
 
@@ -57,12 +64,14 @@ class Execution:
         clock: Bounds the attempts.
         threads: Where plain functions run.
         record: Appends the notes of the stages.
+        record_steps: Appends the outputs of their steps.
         random: Draws the number that jitters a retry.
     """
 
     clock: Clock
     threads: Executor
     record: Recorder
+    record_steps: StepRecorder
     random: Callable[[], float]
 
     async def perform(self, job: Job) -> Report:
@@ -77,7 +86,11 @@ class Execution:
             return await self._check(job)
         except JobLost:
             raise
-        except InvalidData as error:
+        except StaleToken as error:
+            if job.lost:
+                raise
+            return self._excused(job, error)
+        except (InvalidData, InvalidStep) as error:
             return self.failed(job, error, final=True)
         except (Exception, asyncio.CancelledError) as error:
             if isinstance(error, asyncio.CancelledError) and _cancelling():
@@ -87,7 +100,10 @@ class Execution:
     async def _execute(self, job: Job) -> Report:
         """Call the stage, and turn what it returned into a command."""
         context = self._context(job)
-        returned = await self._call(job, job.stage.function, context)
+        try:
+            returned = await self._call(job, job.stage.function, context)
+        finally:
+            await context.end()
         match returned:
             case Failed():
                 return self._gave_up(job, returned)
@@ -105,7 +121,11 @@ class Execution:
         if waiting is None or check is None:
             return self._still_pending(job, waiting, None)
         state = job.stage.state_schema.parse(waiting.state, InvalidOutput)
-        answer = await self._call(job, check, state, self._context(job))
+        context = self._context(job)
+        try:
+            answer = await self._call(job, check, state, context)
+        finally:
+            await context.end()
         match answer:
             case Ready():
                 return self._completed(job, answer.output, answer.metrics)
@@ -131,7 +151,14 @@ class Execution:
         given = job.run.input_of(job.state.group)
         input_value = stage.input_schema.parse(given, InvalidInput) if stage.takes_input else None
         config = stage.config_schema.parse(job.run.config.get(stage.id), InvalidConfig)
-        context = Context(job, input_value, config, self.record)
+        context = Context(
+            job,
+            input=input_value,
+            config=config,
+            record=self.record,
+            steps=Steps(job, self.record_steps, self.threads),
+            now=self.clock.now,
+        )
         resumption = job.state.resumption
         if resumption is not None:
             context.resume_state = stage.state_schema.parse(resumption.state, InvalidOutput)
@@ -148,7 +175,7 @@ class Execution:
             JobLost: The claim was lost, and the code was cancelled.
             TimeoutError: The attempt took too long, and the code was cancelled.
         """
-        work = asyncio.ensure_future(self._start(function, arguments))
+        work = asyncio.ensure_future(start(self.threads, function, arguments))
         if inspect.iscoroutinefunction(function):
             job.begin(work)
         timeout = _timeout(job)
@@ -158,13 +185,6 @@ class Execution:
             if job.lost and not _cancelling():
                 raise JobLost from None
             raise
-
-    def _start(self, function: Callable[..., Any], arguments: tuple[object, ...]) -> Awaitable[Any]:
-        """Begin a coroutine here, and a plain function in a thread."""
-        if inspect.iscoroutinefunction(function):
-            return _await_politely(function, *arguments)
-        call = partial(contextvars.copy_context().run, _call_plainly, function, *arguments)
-        return asyncio.get_running_loop().run_in_executor(self.threads, call)
 
     async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> Any:  # noqa: ANN401 - as `_call`
         """Await user code; once the time is up, cancel it and take nothing that it still says."""
@@ -289,28 +309,6 @@ def _unicode(text: str) -> str:
 
 def _too_late(timeout: float) -> TimeoutError:
     return TimeoutError(f"the attempt took longer than {timeout:g} s")
-
-
-async def _await_politely(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as `_call`
-    """Await a coroutine; one that exits ends its attempt, and not the process of the worker."""
-    try:
-        return await function(*arguments)
-    except SystemExit as error:
-        raise _exited(error) from error
-
-
-def _call_plainly(function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - as `_call`
-    """Call a plain function; no future can carry a StopIteration, and no coroutine does either."""
-    try:
-        return function(*arguments)
-    except StopIteration as error:
-        raise RuntimeError("a plain function raised StopIteration") from error
-    except SystemExit as error:
-        raise _exited(error) from error
-
-
-def _exited(error: SystemExit) -> RuntimeError:
-    return RuntimeError(f"the code of the stage called sys.exit({error.code!r})")
 
 
 def _timeout(job: Job) -> float | None:

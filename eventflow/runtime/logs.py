@@ -1,7 +1,7 @@
 """One structured log event for each transition; the application decides what becomes of them."""
 
 from collections.abc import Mapping, Sequence
-from logging import ERROR, INFO, WARNING
+from logging import DEBUG, ERROR, INFO, WARNING
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -45,7 +45,12 @@ class TransitionLog:
         name = NAMES.get(type(event), "event")
         if isinstance(event, e.JobClaimed) and event.kind is JobKind.CHECK:
             name = "stage.checked"
-        write = {ERROR: self._log.error, WARNING: self._log.warning, INFO: self._log.info}[level]
+        write = {
+            ERROR: self._log.error,
+            WARNING: self._log.warning,
+            INFO: self._log.info,
+            DEBUG: self._log.debug,
+        }[level]
         write(name, run_id=state.run_id, workflow_id=state.workflow_id, **_fields(event))
 
     def _is_enabled(self, level: int) -> bool:
@@ -57,6 +62,8 @@ class TransitionLog:
 def _level(event: e.Event) -> int:
     if isinstance(event, ERRORS):
         return ERROR
+    if isinstance(event, e.StepCompleted):
+        return DEBUG
     return WARNING if isinstance(event, WARNINGS) else INFO
 
 
@@ -65,6 +72,8 @@ def _fields(event: e.Event) -> dict[str, object]:
     found: dict[str, object] = {
         name: value for name in named if (value := getattr(event, name, None)) is not None
     }
+    if isinstance(event, e.StepCompleted):
+        found["step"] = event.name
     error = getattr(event, "error", None)
     if isinstance(error, ErrorInfo):
         found["error"] = f"{error.type}: {_without_values(error)}"

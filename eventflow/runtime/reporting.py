@@ -1,7 +1,7 @@
 """Reports what a job came to, together with what follows from it, until the store has it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve as changed
@@ -21,6 +21,7 @@ from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Postpone, Report, error_info
 from eventflow.runtime.job import Job
 from eventflow.runtime.room import Room
+from eventflow.runtime.steps import Step
 from eventflow.store.contract import Renewal
 
 
@@ -109,6 +110,27 @@ class Reporter:
         with self.room.promise() as promise:
             promise.jobs = self._claim_what_follows(work) - 1
             return await self.journal.create(run_id, work, actor=actor, key=key)
+
+    async def record_steps(self, job: Job, steps: Sequence[Step]) -> None:
+        """Append the outputs of steps; a store that is away is waited for while the claim holds.
+
+        Raises:
+            StaleToken: The claim is gone; the outputs were recorded as discarded.
+            StoreUnavailable: The worker gave up before the store was back.
+        """
+        command = c.CompleteSteps(
+            now=self.clock.now(), stage=job.state.id, token=job.token, steps=tuple(steps)
+        )
+        outcome = await execute_until_known(
+            self.journal,
+            job.run.run_id,
+            lambda state: draft(state, command),
+            actor=self.claimer.worker,
+            outage=Outage(f"steps of {job.run.run_id} {job.state.id}", self.clock, self.given_up),
+        )
+        if any(isinstance(event, e.ResultDiscarded) for event in outcome.events):
+            job.lose()
+            raise StaleToken(job.run.run_id, job.state.id, job.token)
 
     async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
         renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)

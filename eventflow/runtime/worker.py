@@ -79,12 +79,14 @@ class Worker:
         self._claimer = Claimer(worker_id, settings.stale_job_threshold, tools.catalog.claimable)
         # More threads than jobs: one that outlives its attempt must not keep others from theirs.
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="eventflow")
-        self._execution = Execution(tools.clock, self._threads, self._record, tools.random)
         self._jobs: set[asyncio.Task[Any]] = set()
         self._room = Room(settings.concurrency, self._jobs)
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
             tools.journal, tools.clock, self._claimer, self._room, self._abandoned
+        )
+        self._execution = Execution(
+            tools.clock, self._threads, self._record, self._reporter.record_steps, tools.random
         )
         self._leases = Leases(
             tools.journal.store,

@@ -92,6 +92,16 @@ def assert_completed_once(history: Sequence[e.Recorded]) -> None:
     assert all(times == 1 for times in completed.values())
 
 
+def assert_steps_completed_once(history: Sequence[e.Recorded]) -> None:
+    """No step completes twice in one generation of its stage, in the whole history."""
+    completed = Counter(
+        (fact.event.stage, fact.event.generation, fact.event.name)
+        for fact in history
+        if isinstance(fact.event, e.StepCompleted)
+    )
+    assert all(times == 1 for times in completed.values())
+
+
 def assert_nothing_counts_twice(counted: Sequence[e.Recorded]) -> None:
     """In an effective history each stage is scheduled once, and ended once, at the most."""
     scheduled = Counter(

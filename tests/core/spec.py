@@ -235,6 +235,21 @@ def complete(
     )
 
 
+def step(stage: str, name: str, output: JSON = None, *, token: int | None = None) -> Ask:
+    """Report the output of a step."""
+    return steps(stage, {name: output}, token=token)
+
+
+def steps(stage: str, outputs: Mapping[str, JSON], *, token: int | None = None) -> Ask:
+    """Report the outputs of several steps at once."""
+    return lambda world: c.CompleteSteps(
+        now=world.now,
+        stage=stage,
+        token=world.token(stage) if token is None else token,
+        steps=tuple(outputs.items()),
+    )
+
+
 def fail(
     stage: str,
     error: ErrorInfo = BROKEN,

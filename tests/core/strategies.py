@@ -116,6 +116,12 @@ suspensions = _results(
     signal=st.sampled_from([None, *SIGNALS]),
 )
 releases = _results(spec.release)
+steps = _results(
+    spec.step,
+    name=st.sampled_from(["fetch", "fetch[0]", "store"]),
+    output=st.sampled_from([None, 0, "", [], {"x": 1}]),
+)
+"""What a worker records on its way, in an execution or in a check."""
 
 of_executions = st.one_of(*[completions] * 6, suspensions, suspensions, failures, releases)
 """What an execution may come to; mostly an output, so that runs get far."""

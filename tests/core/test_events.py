@@ -19,6 +19,7 @@ def test_names_never_change() -> None:
         "stage.scheduled": "StageScheduled",
         "job.claimed": "JobClaimed",
         "stage.completed": "StageCompleted",
+        "step.completed": "StepCompleted",
         "stage.attempt_failed": "StageAttemptFailed",
         "stage.failed": "StageFailed",
         "stage.suspended": "StageSuspended",

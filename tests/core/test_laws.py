@@ -28,6 +28,7 @@ from tests.core.spec import (
     reenter,
     release,
     rewind,
+    step,
     suspend,
     wait,
 )
@@ -38,6 +39,8 @@ CHECKING = (*SUSPENDED, claim("a"))
 
 STORIES: dict[str, tuple[Step, ...]] = {
     "completes": (*EXECUTING, complete("a")),
+    "completes a step": (*EXECUTING, step("a", "fetch"), complete("a")),
+    "completes a step in a check": (*CHECKING, step("a", "fetch"), complete("a")),
     "fails": (*EXECUTING, fail("a", final=True)),
     "is tried again": (*EXECUTING, fail("a")),
     "is given back": (*EXECUTING, release("a")),
@@ -82,6 +85,7 @@ def stage_steps() -> set[laws.Step]:
             event,
             e.JobClaimed
             | e.StageCompleted
+            | e.StepCompleted
             | e.StageAttemptFailed
             | e.StageFailed
             | e.StageSuspended

@@ -19,6 +19,7 @@ from tests.core.spec import (
     happens,
     plan,
     rewind,
+    steps,
     suspend,
     wait,
 )
@@ -117,3 +118,16 @@ def test_a_fork_has_rows_of_what_it_carried() -> None:
         StageRow("b", 2, Status.PENDING, 0, 1, None, None),
     )
     assert [row.stage for row in rows.jobs] == ["b"]
+
+
+def test_a_step_touches_no_row_but_the_run() -> None:
+    """The job keeps the due time that renewals have given it since the claim."""
+    world = given(create(plan("a")), claim("a")).world
+    assert touched(world, steps("a", {"fetch": 1, "store": 2})) == ([], [], [], [])
+
+
+def test_a_step_and_what_follows_it_touch_what_follows() -> None:
+    """Two decisions that are appended together write the rows of the later one."""
+    world = given(create(plan("a")), claim("a")).world
+    stepped = given(steps("a", {"fetch": 1}), complete("a"), world=world).world
+    assert [row.status for row in changes(world.state, stepped.run).stages] == [Status.COMPLETED]

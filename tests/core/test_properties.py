@@ -34,6 +34,7 @@ from tests.core.histories import (
     assert_completed_once,
     assert_left_only_by_rewind,
     assert_nothing_counts_twice,
+    assert_steps_completed_once,
     told,
     totals,
 )
@@ -48,6 +49,7 @@ from tests.core.strategies import (
     of_executions,
     plans,
     seconds,
+    steps,
 )
 
 Held: TypeAlias = tuple[str, str, int]
@@ -149,6 +151,8 @@ class RunMachine(RuleBasedStateMachine):
             kind = self.run.rows.first_due().kind
             claimed = self.claim_next()
             if isinstance(claimed, tuple):
+                for step in data.draw(st.lists(steps, max_size=2)):
+                    self._report(claimed, step)
                 results = of_checks if kind is JobKind.CHECK else of_executions
                 self._report(claimed, data.draw(results))
 
@@ -161,6 +165,11 @@ class RunMachine(RuleBasedStateMachine):
             self.run.wait_until_due(self.run.rows.job(late[1]))
             self.run.claim(self.run.rows.job(late[1]))
             self._report(late, result)
+
+    @rule(held=tokens, result=steps)
+    def record_step(self, held: Held, result: Result) -> None:
+        """Record a step of what may have been claimed long ago; once is enough."""
+        self._report(held, result)
 
     @rule(held=tokens, result=of_executions | of_checks)
     def report_late(self, held: Held, result: Result) -> None:
@@ -316,6 +325,7 @@ class RunMachine(RuleBasedStateMachine):
         """At the end, look at the whole history, and let the run finish."""
         if hasattr(self, "run"):
             assert_completed_once(self.run.world.history)
+            assert_steps_completed_once(self.run.world.history)
             assert_nothing_counts_twice(effective(self.run.world.history))
             assert_left_only_by_rewind(self.run.world.history)
             assert_budgets_kept(self.run.world.history)

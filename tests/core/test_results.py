@@ -27,6 +27,8 @@ from tests.core.spec import (
     release,
     rewind,
     signal,
+    step,
+    steps,
     suspend,
     wait,
 )
@@ -429,3 +431,58 @@ def test_an_execution_cannot_end_a_wait() -> None:
 def test_a_check_cannot_suspend() -> None:
     """A check that would suspend the stage again is discarded."""
     checking().when(suspend("a", "s")).then(e.ResultDiscarded("a", 6, "suspended", "s"))
+
+
+def test_steps_are_recorded_in_one_decision() -> None:
+    """Each is an event of its own; the stage stays claimed and running, and keeps the outputs."""
+    executing().when(steps("a", {"fetch": [1], "store": None})).then(
+        e.StepCompleted("a", 0, 1, 4, "fetch", [1]),
+        e.StepCompleted("a", 0, 1, 4, "store", None),
+    ).then_stage("a", status=Status.RUNNING, attempt=1, steps={"fetch": [1], "store": None})
+
+
+def test_a_step_completes_once() -> None:
+    """The first output counts; another one under the same name changes nothing."""
+    once = executing().when(step("a", "fetch", 1)).then(like(e.StepCompleted, output=1))
+    once.when(step("a", "fetch", 2)).then_nothing()
+    once.when(steps("a", {"fetch": 2, "store": 3})).then(like(e.StepCompleted, name="store"))
+
+
+def test_a_step_with_a_stale_token_is_discarded() -> None:
+    """The refused output is recorded with the name of its step."""
+    taken = given(wait(61), claim("a", "w2"), world=executing().world)
+    taken.when(step("a", "fetch", [1], token=4)).then(
+        e.ResultDiscarded("a", 4, "step completed", {"name": "fetch", "output": [1]})
+    ).then_stage("a", steps={})
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (fail("a"), wait(2), claim("a")),
+        (wait(61), claim("a")),
+        (suspend("a"), wait(30), claim("a"), reenter("a"), claim("a")),
+        (suspend("a"), wait(30), claim("a")),
+    ],
+    ids=["a failed attempt", "an expired lease", "a suspension", "a check"],
+)
+def test_steps_outlive_their_attempt(after: tuple[Ask, ...]) -> None:
+    """Whoever goes on with the stage in this generation finds them."""
+    world = given(step("a", "fetch", 1), *after, world=executing().world).world
+    assert world.stage("a").steps == {"fetch": 1}
+    assert world.token("a") > 4
+
+
+def test_a_rewind_starts_without_steps() -> None:
+    """Another generation has steps of its own, also under the same names."""
+    done_once = given(step("a", "fetch", 1), complete("a", 1), world=executing().world)
+    again = given(rewind("a"), claim("a"), world=done_once.world)
+    again.then_stage("a", steps={})
+    again.when(step("a", "fetch", 2)).then(like(e.StepCompleted, generation=1, output=2))
+
+
+def test_a_step_in_a_check_leaves_the_stage_suspended() -> None:
+    """The check goes on under its claim."""
+    checking().when(step("a", "fetch", 1)).then(
+        like(e.StepCompleted, token=6, name="fetch")
+    ).then_stage("a", status=Status.SUSPENDED, steps={"fetch": 1})

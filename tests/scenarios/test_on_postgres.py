@@ -11,6 +11,7 @@ from tests.scenarios.test_failures import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403
+from tests.scenarios.test_steps import *  # noqa: F403
 from tests.scenarios.test_suspension import *  # noqa: F403
 from tests.scenarios.test_workers import *  # noqa: F403
 

@@ -44,6 +44,7 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
     "stage.completed": e.StageCompleted(
         "extract", 0, 1, 4, ["to", "be"], {"words": 2}, {"report": {"size": 10}}
     ),
+    "step.completed": e.StepCompleted("extract", 0, 1, 4, "fetch[7]", {"pages": ["to", "be"]}),
     "stage.attempt_failed": e.StageAttemptFailed(
         "count", 0, 1, 5, ERROR, MOMENT, 2.0, 0.25, JobKind.CHECK
     ),
