@@ -16,11 +16,13 @@ EventflowError
 ├── StaleToken                           a result that came too late
 ├── StoreUnavailable, UnknownStore, SchemaTooNew
 ├── HistoryAltered
+│   └── InvalidHistoryFile               cut off, no such file, or changed outside of its events
 └── CannotCopy                           a history that the target has otherwise
 ```
 """
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from attrs import frozen
 
@@ -184,18 +186,54 @@ class SchemaTooNew(EventflowError):
     """A newer release of eventflow wrote this; this release would not understand it."""
 
 
+class Alteration(StrEnum):
+    """How what is there differs from what was recorded, as far as the rest of it tells."""
+
+    ALTERED = "altered"
+    """An event is not the one that was recorded."""
+    MISSING = "missing"
+    """An event that was recorded is gone."""
+    INSERTED = "inserted"
+    """An event stands where none was recorded."""
+    REORDERED = "reordered"
+    """An event that was recorded stands in another place."""
+    DRIFTED = "drifted"
+    """The events are genuine; the rows that are derived from them are not."""
+
+
 class HistoryAltered(EventflowError):
-    """The recorded history does not fit its hash chain.
+    """What is there is not what was recorded.
 
     Attributes:
         run_id: The run.
         version: The first event that does not fit.
+        how: In what way it does not.
     """
 
-    def __init__(self, run_id: str, version: int, reason: str) -> None:
+    def __init__(
+        self, run_id: str, version: int, reason: str, how: Alteration = Alteration.ALTERED
+    ) -> None:
         self.run_id = run_id
         self.version = version
+        self.how = how
         super().__init__(f"The history of run {run_id} was altered at version {version}: {reason}")
+
+
+class InvalidHistoryFile(HistoryAltered):
+    """A file is no history, was cut off, or was changed in a place that no run owns.
+
+    Attributes:
+        line: The first line that does not fit, from 1.
+        run_id: Empty: it is about no run.
+        version: 0, as there is none.
+    """
+
+    def __init__(self, name: str, line: int, reason: str) -> None:
+        self.line = line
+        self.run_id = ""
+        self.version = 0
+        self.how = Alteration.ALTERED
+        EventflowError.__init__(self, f"{name}, line {line}: {reason}")
 
 
 class CannotCopy(EventflowError):

@@ -4,25 +4,17 @@ The target alone says how far a copy has come, so one that was cut off at any po
 calling again, and runs that went on in the source are caught up in the same way.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import groupby
-from typing import TypeAlias, assert_never
+from typing import TypeAlias
 
 from attrs import evolve, frozen
 
 from eventflow.core.values import Status
-from eventflow.engine.copied import CopiedRuns, another_history
-from eventflow.errors import CannotCopy, HistoryAltered
-from eventflow.store.contract import (
-    Appended,
-    Conflict,
-    DuplicateKey,
-    Operation,
-    Renewal,
-    RunQuery,
-    Store,
-    StoredEvent,
-)
+from eventflow.engine.appending import append_again
+from eventflow.engine.copied import CopiedRuns
+from eventflow.errors import Alteration, HistoryAltered
+from eventflow.store.contract import Operation, Renewal, RunQuery, Store, StoredEvent
 
 BATCH = 500
 """How many events are read at once, unless another number is given."""
@@ -91,8 +83,7 @@ async def copy_history(
     report = CopyReport(position=after)
     async for operations in _operations(source, after, batch):
         missing = await _missing(runs, operations)
-        for call in _calls(missing):
-            await _append(target, call)
+        await append_again(target, missing)
         runs.forget_oldest()
         report = _further(report, operations, missing)
         if progress is not None:
@@ -126,6 +117,7 @@ def _refuse_gaps(page: Events, after: int) -> None:
                 event.version,
                 f"it stands at position {event.position}, where {position} was due: "
                 "events before it are missing",
+                Alteration.MISSING,
             )
 
 
@@ -137,47 +129,6 @@ async def _missing(runs: CopiedRuns, operations: Sequence[Events]) -> list[Opera
     known = await runs.meet(firsts)
     taken = [known[events[0].run_id].take(events) for events in operations]
     return [operation for operation in taken if operation is not None]
-
-
-def _calls(operations: Sequence[Operation]) -> Iterator[list[Operation]]:
-    """Split operations so that none is appended behind a refused one of the same run.
-
-    If somebody else had just written to the run, the first of two would be refused, and the second
-    might fit by chance. A run that is created by the same call is nobody else's.
-    """
-    call: list[Operation] = []
-    created: set[str] = set()
-    touched: set[str] = set()
-    for operation in operations:
-        run_id = operation.run_id
-        if run_id in touched and run_id not in created:
-            yield call
-            call, created, touched = [], set(), set()
-        call.append(operation)
-        touched.add(run_id)
-        if operation.expected == 0:
-            created.add(run_id)
-    if call:
-        yield call
-
-
-async def _append(target: Store, operations: Sequence[Operation]) -> None:
-    verdicts = await target.append(operations)
-    for operation, verdict in zip(operations, verdicts, strict=True):
-        match verdict:
-            case Appended():
-                pass
-            case Conflict():
-                raise another_history(operation.run_id, operation.expected + 1)
-            case DuplicateKey(owner):
-                raise CannotCopy(
-                    operation.run_id,
-                    operation.expected + 1,
-                    f'its idempotency key "{operation.idempotency_key}" belongs to run {owner} '
-                    "in the target; copy to an empty store",
-                )
-            case _:
-                assert_never(verdict)
 
 
 def _further(

@@ -13,6 +13,8 @@ from eventflow.core.state import RunState, replay
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import Status
 from eventflow.definition.schema import Schema, dump_json
+from eventflow.engine.exporting import ExportReport, export_histories
+from eventflow.engine.history_writer import Destination
 from eventflow.engine.journal import Journal
 from eventflow.errors import InvalidOutput, ResultTimeout, RunCancelled, RunFailed
 from eventflow.runtime.catalog import Catalog
@@ -20,6 +22,7 @@ from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
 from eventflow.runtime.verification import Verified, verify_run
 from eventflow.runtime.waking import Waker
+from eventflow.store.contract import RunQuery
 from eventflow.store.envelope import Envelope
 
 
@@ -216,6 +219,25 @@ class Run:
             key, dump_json(value), stage, {name: dump_json(each) for name, each in fields.items()}
         )
         await self._shared.journal.record(self.id, [note], self._shared.clock.now(), actor=actor)
+
+    async def export(self, path: Destination, *, overwrite: bool = False) -> ExportReport:
+        """Write the run to a history file, which appears once it is whole.
+
+        The same run gives the same bytes, wherever it is kept.
+
+        Args:
+            path: Where to, compressed if it ends in `.gz`; or an open binary file; or `-`.
+            overwrite: Whether a file that is there is replaced.
+
+        Raises:
+            FileExistsError: The path is taken.
+            HistoryAltered: The run is not what was recorded; no file was made.
+            OSError: The file cannot be written.
+            RunNotFound: The store has no such run.
+        """
+        store = self._shared.journal.store
+        query = RunQuery(run_ids=[self.id])
+        return await export_histories(store, query, path, overwrite=overwrite)
 
     async def verify(self) -> Verified:
         """Prove that the history is what was recorded, and that the rows are what it says.

@@ -4,21 +4,24 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from attrs import frozen
 
 from eventflow.core.draft import Draft
-from eventflow.core.projection import RunRow
 from eventflow.core.state import RunState
-from eventflow.core.values import Status
+from eventflow.engine.exporting import ExportReport, export_histories
+from eventflow.engine.histories import Source
+from eventflow.engine.history_writer import Destination
+from eventflow.engine.importing import ImportReport, import_histories
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import InvalidInput, InvalidSettings, RuntimeNotOpen
+from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.driving import poll, transition
 from eventflow.runtime.identifiers import new_id, random_number
+from eventflow.runtime.listing import GivenStatus, RunList, filters, list_runs, query_of
 from eventflow.runtime.logs import TransitionLog, logger
 from eventflow.runtime.requests import Creation, GivenConfig, Requests
 from eventflow.runtime.run import Handles, Run
@@ -30,14 +33,6 @@ from eventflow.store.contract import RunQuery, Store
 from eventflow.store.registry import open_store, redact
 
 WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
-
-
-@frozen
-class RunList:
-    """Some runs, newest first; `next` is what `runs(after=)` takes for the page behind it."""
-
-    items: tuple[RunRow, ...]
-    next: str | None
 
 
 class Runtime:
@@ -192,7 +187,7 @@ class Runtime:
     async def runs(
         self,
         *,
-        status: Status | str | Collection[Status | str] | None = None,
+        status: GivenStatus = None,
         workflow: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         limit: int = 100,
@@ -210,23 +205,64 @@ class Runtime:
         Raises:
             InvalidInput: There is no such status, limit or page.
         """
-        given = [status] if isinstance(status, str) else status
-        query = RunQuery(
-            statuses=None if given is None else [_status(each) for each in given],
-            workflow_id=workflow,
-            metadata=metadata or {},
-            limit=limit,
-            after=after,
+        query = query_of(
+            status=status, workflow=workflow, metadata=metadata, limit=limit, after=after
         )
-        if limit < 1:
-            raise InvalidInput(f"A page of runs has at least one; limit is {limit}")
-        try:
-            page = await self._open_parts.handles.journal.store.runs(query)
-        except ValueError as error:
-            raise InvalidInput(
-                f"This is not the cursor of a page: {after!r}; give the `next` of the page before"
-            ) from error
-        return RunList(tuple(item.run for item in page.items), page.next)
+        return await list_runs(self._open_parts.handles.journal.store, query)
+
+    async def export(
+        self,
+        query: RunQuery | Mapping[str, Any] | None,
+        path: Destination,
+        *,
+        overwrite: bool = False,
+        progress: Callable[[ExportReport], object] | None = None,
+    ) -> ExportReport:
+        """Write runs to a history file, oldest first; it appears once it is whole.
+
+        Args:
+            query: Which runs: the filters that `runs` takes, such as `{"status": "failed"}`, a
+                `RunQuery` whose `limit` and `after` do not count, or None for all.
+            path: Where to, compressed if it ends in `.gz`; or an open binary file; or `-`.
+            overwrite: Whether a file that is there is replaced.
+            progress: Is told how far it has come.
+
+        Raises:
+            FileExistsError: The path is taken.
+            HistoryAltered: A run is not what was recorded; no file was made.
+            InvalidInput: There is no such filter or status.
+            OSError: The file cannot be written.
+        """
+        store = self._open_parts.handles.journal.store
+        wanted = query if isinstance(query, RunQuery) else query_of(**filters(query))
+        return await export_histories(store, wanted, path, overwrite=overwrite, progress=progress)
+
+    async def import_history(
+        self,
+        path: Source,
+        *,
+        only_ended: bool = False,
+        progress: Callable[[ImportReport], object] | None = None,
+    ) -> ImportReport:
+        """Append the runs of a history file as they were recorded, each of them once.
+
+        All of the file is proven first. A run that has not ended goes on here as soon as a worker
+        has its workflow.
+
+        Args:
+            path: The file, or an open binary file, or `-`.
+            only_ended: Refuse a file with a run that has not ended.
+            progress: Is told how far it has come.
+
+        Raises:
+            CannotCopy: A run or an idempotency key is another one in this store, or a run is alive
+                and that was refused; nothing was overwritten.
+            HistoryAltered: The file is not what was exported; nothing was appended.
+            OSError: The file cannot be read.
+            SchemaTooNew: A newer release wrote the file.
+        """
+        store = self._open_parts.handles.journal.store
+        return await import_histories(store, path, only_ended=only_ended, progress=progress)
 
     async def transition_run(self, run_id: str) -> RunState:
         """Do whatever is due of one run here and now, without a worker; give its state then.
@@ -359,14 +395,6 @@ class Runtime:
 
     def _worker_id(self) -> str:
         return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
-
-
-def _status(given: Status | str) -> Status:
-    try:
-        return Status(given)
-    except ValueError:
-        there = ", ".join(Status)
-        raise InvalidInput(f'There is no status "{given}"; there are: {there}') from None
 
 
 @frozen

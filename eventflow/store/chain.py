@@ -14,12 +14,15 @@ from functools import lru_cache
 from hashlib import sha256
 
 from eventflow.core.events import Event, JobClaimed
-from eventflow.errors import HistoryAltered, InvalidData
+from eventflow.errors import Alteration, HistoryAltered, InvalidData
 from eventflow.store.codec import encode
 from eventflow.store.contract import StoredEvent
 
 GENESIS = b"\0" * 32
 """What the first event of a run has in place of a hash before it."""
+
+MOST_MISSED = 1_000
+"""So many events may be missing for the next ones, numbered again, to show that some are."""
 
 _ABSENT = b"\xff" * 4
 
@@ -96,9 +99,12 @@ def verify(events: Sequence[StoredEvent]) -> None:
     """
     previous, position = GENESIS, 0
     for version, event in enumerate(events, start=1):
-        reason = _misfit(event, events[0].run_id, version, previous, position)
-        if reason is not None:
-            raise HistoryAltered(events[0].run_id, version, reason)
+        found = _misfit(event, events[0].run_id, version, previous, position)
+        if found is not None:
+            reason, how = found
+            if how is Alteration.ALTERED or event.version > version:
+                how = _how(events, version, previous)
+            raise HistoryAltered(events[0].run_id, version, reason, how)
         previous, position = event.hash, event.position
 
 
@@ -108,31 +114,68 @@ def verify_next(event: StoredEvent, run_id: str, version: int, previous: bytes) 
     Raises:
         HistoryAltered: It names the version, and how the event does not fit.
     """
-    reason = _misfit(event, run_id, version, previous, 0)
-    if reason is not None:
-        raise HistoryAltered(run_id, version, reason)
+    found = _misfit(event, run_id, version, previous, 0)
+    if found is not None:
+        raise HistoryAltered(run_id, version, *found)
 
 
 def _misfit(
     event: StoredEvent, run_id: str, version: int, previous: bytes, position: int
-) -> str | None:
-    """Say why an event cannot stand here, or None if it can."""
+) -> tuple[str, Alteration] | None:
+    """Say why an event cannot stand here, as far as it alone tells, or None if it can."""
     if event.run_id != run_id:
-        return f"an event of run {event.run_id} stands here"
+        return f"an event of run {event.run_id} stands here", Alteration.INSERTED
     if event.version != version:
-        return f"version {event.version} stands here"
+        how = Alteration.MISSING if event.version > version else Alteration.INSERTED
+        return f"version {event.version} stands here", how
     if event.position <= position and (event.position or position):
-        return f"position {event.position} does not follow position {position}"
+        reason = f"position {event.position} does not follow position {position}"
+        return reason, Alteration.REORDERED
     if event.hash != _rehashed(event, previous):
-        return "the hash is not that of this event behind the one before it"
+        reason = "the hash is not that of this event behind the one before it"
+        return reason, Alteration.ALTERED
     return None
 
 
-def _rehashed(event: StoredEvent, previous: bytes) -> bytes:
+def _how(events: Sequence[StoredEvent], version: int, previous: bytes) -> Alteration:
+    """Tell from the events around it what became of the one that is due at a version.
+
+    It sees through events that were numbered again, as long as their hashes were left alone.
+    """
+    event, *others = events[version - 1 :]
+    if event.version > version:
+        found = any(other.version == version for other in others)
+        return Alteration.REORDERED if found else Alteration.MISSING
+    if _stood_elsewhere(event, events):
+        return Alteration.REORDERED
+    if others and others[0].hash == _rehashed(others[0], previous, version):
+        return Alteration.INSERTED
+    if others and any(
+        others[0].hash == _rehashed(others[0], event.hash, others[0].version + gone)
+        for gone in range(1, MOST_MISSED)
+    ):
+        return Alteration.MISSING
+    return Alteration.ALTERED
+
+
+def _stood_elsewhere(event: StoredEvent, events: Sequence[StoredEvent]) -> bool:
+    """Tell whether an event is genuine at another version of its run.
+
+    The event that stood before it there may be the one with which it changed places.
+    """
+    hashes = [GENESIS, *(each.hash for each in events)]
+    return any(
+        event.hash == _rehashed(event, before, version)
+        for version in range(1, len(events) + 1)
+        for before in hashes[version - 1 : version + 1]
+    )
+
+
+def _rehashed(event: StoredEvent, previous: bytes, version: int | None = None) -> bytes:
     return event_hash(
         previous,
         run_id=event.run_id,
-        version=event.version,
+        version=event.version if version is None else version,
         type=event.type,
         schema=event.schema,
         data=event.data,

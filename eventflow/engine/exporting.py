@@ -1,0 +1,154 @@
+"""Exports runs to a history file, run after run; it never writes what would not be read again."""
+
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from functools import partial
+from tempfile import TemporaryFile
+from typing import TypeAlias
+
+import msgspec
+from attrs import evolve, frozen
+
+from eventflow.engine.history_writer import Destination, HistoryWriter, Output, Written
+from eventflow.engine.journal import unknown_run
+from eventflow.engine.own_thread import OwnThread
+from eventflow.store.chain import verify
+from eventflow.store.contract import RunQuery, Store, StoredEvent
+
+TOGETHER = 1_000
+"""So many events are held at once, or one run if it has more."""
+
+_PAGE = 200
+
+Sizes: TypeAlias = Sequence[tuple[str, int]]
+"""Runs, each with its version."""
+
+
+@frozen
+class ExportReport:
+    """How far an export has come: the runs, events and blobs that were written."""
+
+    runs: int = 0
+    events: int = 0
+    blobs: int = 0
+
+
+Progress: TypeAlias = Callable[[ExportReport], object]
+"""Is told how far an export has come, every now and then."""
+
+
+async def export_histories(
+    store: Store,
+    query: RunQuery,
+    destination: Destination,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write all runs that answer a query to a file, oldest first.
+
+    The chain of each run is verified on the way. A file appears under its name once it is whole.
+    Memory is that of the longest run, whatever the number of runs.
+
+    Args:
+        store: Where the runs are.
+        query: Which runs; its `limit` and `after` do not count.
+        destination: A path, compressed if it ends in `.gz`; an open binary file; or `-`.
+        overwrite: Whether a file that is there is replaced.
+        progress: Is called every now and then.
+
+    Raises:
+        FileExistsError: The path is taken.
+        HistoryAltered: A run is not what was recorded; no file was made.
+        OSError: The file cannot be written.
+        RunNotFound: The store lacks a run that the query names.
+        StoreUnavailable: The store is away; no file was made.
+    """
+    async with OwnThread("export") as thread:
+        output = await thread.run(partial(Output, destination, overwrite=overwrite))
+        try:
+            report = await _write(store, query, output, thread, progress)
+            await thread.run(output.keep)
+        finally:
+            await thread.run_anyway(output.discard)
+    return report
+
+
+async def _write(
+    store: Store, query: RunQuery, output: Output, thread: OwnThread, progress: Progress | None
+) -> ExportReport:
+    writer = await thread.run(lambda: HistoryWriter(output.write))
+    report = ExportReport()
+    async for sizes in _oldest_first(store, query):
+        for run_ids in _batches(sizes):
+            histories = await _read(store, run_ids)
+            await thread.run(partial(_write_runs, writer, histories))
+            report = ExportReport(
+                runs=report.runs + len(histories),
+                events=report.events + sum(map(len, histories)),
+            )
+            if progress is not None:
+                progress(report)
+    await thread.run(writer.end)
+    return report
+
+
+async def _read(store: Store, run_ids: Sequence[str]) -> list[list[StoredEvent]]:
+    """Read whole runs, in the order in which they are asked for."""
+    histories: dict[str, list[StoredEvent]] = {run_id: [] for run_id in run_ids}
+    for event in await store.read(run_ids):
+        histories[event.run_id].append(event)
+    return list(histories.values())
+
+
+def _write_runs(writer: HistoryWriter, histories: Sequence[Sequence[StoredEvent]]) -> None:
+    for events in histories:
+        verify(events)
+        writer.run(_with_blobs(events))
+
+
+def _with_blobs(events: Sequence[StoredEvent]) -> list[Written]:
+    return [(event, []) for event in events]
+
+
+async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:
+    """Give all runs that answer a query, oldest first, some at a time.
+
+    A store lists the newest first, so the list is kept in a temporary file, and read backwards.
+    """
+    with TemporaryFile() as spool:
+        pages: list[int] = []
+        found = 0
+        wanted: RunQuery | None = evolve(query, limit=_PAGE, after=None)
+        while wanted is not None:
+            page = await store.runs(wanted)
+            found += len(page.items)
+            sizes = [(each.run.run_id, each.run.version) for each in reversed(page.items)]
+            pages.append(spool.tell())
+            spool.write(msgspec.json.encode(sizes) + b"\n")
+            wanted = evolve(wanted, after=page.next) if page.next is not None else None
+        if query.run_ids is not None and found < len(set(query.run_ids)):
+            await _refuse_unknown(store, query.run_ids)
+        for place in reversed(pages):
+            spool.seek(place)
+            yield msgspec.json.decode(spool.readline(), type=list[tuple[str, int]])
+
+
+async def _refuse_unknown(store: Store, run_ids: Collection[str]) -> None:
+    """Tell runs that the store lacks from those that only answer no other part of a query."""
+    for run_id in run_ids:
+        if not (await store.runs(RunQuery(run_ids=[run_id]))).items:
+            raise unknown_run(run_id)
+
+
+def _batches(sizes: Sizes) -> Iterator[list[str]]:
+    """Put runs together as long as they have few events."""
+    batch: list[str] = []
+    events = 0
+    for run_id, version in sizes:
+        if batch and events + version > TOGETHER:
+            yield batch
+            batch, events = [], 0
+        batch.append(run_id)
+        events += version
+    if batch:
+        yield batch

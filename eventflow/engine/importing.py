@@ -1,0 +1,171 @@
+"""Imports history files: all of a file is proven before any of it is appended, once only."""
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
+from itertools import groupby
+from tempfile import TemporaryFile
+from typing import IO, TypeAlias
+
+from attrs import evolve, frozen
+
+from eventflow.core.state import RunState
+from eventflow.engine.appending import append_again
+from eventflow.engine.copied import CopiedRun, another_history
+from eventflow.engine.histories import STANDARD, History, Source, read_histories
+from eventflow.engine.own_thread import OwnThread
+from eventflow.engine.stream import Stream
+from eventflow.errors import CannotCopy
+from eventflow.store.contract import Operation, Store
+
+
+@frozen
+class ImportReport:
+    """What became of a history file.
+
+    Attributes:
+        runs: How many runs of it are in the store now.
+        imported: How many events were appended.
+        present: How many events the store had already.
+        alive: How many of the runs have not ended in the file; a worker that has their workflow
+            goes on with them.
+        run_ids: All runs of the file, in their order; empty as long as it is being imported.
+    """
+
+    runs: int = 0
+    imported: int = 0
+    present: int = 0
+    alive: int = 0
+    run_ids: tuple[str, ...] = ()
+
+
+Progress: TypeAlias = Callable[[ImportReport], object]
+"""Is told how far an import has come, after each run."""
+
+
+async def import_histories(
+    store: Store, source: Source, *, only_ended: bool = False, progress: Progress | None = None
+) -> ImportReport:
+    """Append the runs of a history file to a store, each event as it was recorded.
+
+    The file is read twice: first all of it is proven, and compared with the runs that the store
+    has; then each run is appended, in one transaction if it is new. A run that the store has is
+    left as it is; one of which it has the beginning is continued.
+
+    Args:
+        store: Where to append.
+        source: A path, an open binary file, or `-`.
+        only_ended: Refuse a file with a run that has not ended, since a worker would go on with it.
+        progress: Is called after each run.
+
+    Raises:
+        CannotCopy: A run or an idempotency key is another one in the store, or is alive where
+            that was refused; nothing was overwritten.
+        HistoryAltered: The file is not what was exported; nothing was appended.
+        OSError: The file cannot be read.
+        SchemaTooNew: A newer release wrote the file; nothing was appended.
+        StoreUnavailable: The store is away; import the file again to go on.
+    """
+    async with OwnThread("import") as thread:
+        file = await thread.run(partial(_rereadable, source))
+        try:
+            alive = await _prove(store, file, thread, only_ended=only_ended)
+            return await _import(store, file, thread, ImportReport(alive=alive), progress)
+        finally:
+            if file is not source:
+                await thread.run_anyway(file.close)
+
+
+def _rereadable(source: Source) -> IO[bytes]:
+    """Open a source so that it can be read twice; what comes through a pipe is kept for that."""
+    if isinstance(source, str | os.PathLike) and source != STANDARD:
+        return open(source, "rb")  # noqa: PTH123 - also a str; the caller closes it
+    given = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
+    if given.seekable():
+        return given
+    kept = TemporaryFile()  # noqa: SIM115 - the caller closes it
+    shutil.copyfileobj(given, kept)
+    kept.seek(0)
+    return kept
+
+
+async def _histories(file: IO[bytes], thread: OwnThread) -> AsyncGenerator[History]:
+    """Read a file once, from where it stands, and put it back there."""
+    start = file.tell()
+    histories = read_histories(file)
+    try:
+        while history := await thread.run(lambda: next(histories, None)):
+            yield history
+    finally:
+        await thread.run_anyway(histories.close)
+        file.seek(start)
+
+
+async def _prove(store: Store, file: IO[bytes], thread: OwnThread, *, only_ended: bool) -> int:
+    """See that all runs can be folded, and none is another one in the store; count the living."""
+    alive = 0
+    async with aclosing(_histories(file, thread)) as histories:
+        async for history in histories:
+            state = _folded(history)
+            if not state.status.ended:
+                alive += 1
+                _refuse_alive(state, only_ended=only_ended)
+            there = await store.read([history.run_id])
+            for theirs, ours in zip(there, history.events, strict=False):
+                if theirs.hash != ours.hash:
+                    raise another_history(history.run_id, theirs.version)
+    return alive
+
+
+def _folded(history: History) -> RunState:
+    stream = Stream(history.run_id)
+    stream.fold(history.events)
+    if stream.state is None:
+        raise AssertionError("a history has events")
+    return stream.state
+
+
+def _refuse_alive(state: RunState, *, only_ended: bool) -> None:
+    if only_ended:
+        raise CannotCopy(
+            state.run_id,
+            state.version,
+            f"it is {state.status}, a worker would go on with it, and only_ended=True refuses "
+            "that; nothing was appended",
+        )
+
+
+async def _import(
+    store: Store,
+    file: IO[bytes],
+    thread: OwnThread,
+    report: ImportReport,
+    progress: Progress | None,
+) -> ImportReport:
+    """Append what the store lacks of each run."""
+    run_ids: list[str] = []
+    async with aclosing(_histories(file, thread)) as histories:
+        async for history in histories:
+            missing = await _missing(store, history)
+            await append_again(store, missing)
+            run_ids.append(history.run_id)
+            imported = sum(len(operation.events) for operation in missing)
+            report = evolve(
+                report,
+                runs=report.runs + 1,
+                imported=report.imported + imported,
+                present=report.present + len(history.events) - imported,
+            )
+            if progress is not None:
+                progress(report)
+    return evolve(report, run_ids=tuple(run_ids))
+
+
+async def _missing(store: Store, history: History) -> list[Operation]:
+    run = CopiedRun(history.run_id, await store.read([history.run_id]), 0)
+    grouped = groupby(history.events, key=lambda event: event.op_id)
+    taken = [run.take(list(events)) for _, events in grouped]
+    return [operation for operation in taken if operation is not None]
