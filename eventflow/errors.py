@@ -2,7 +2,7 @@
 
 ```text
 EventflowError
-├── WorkflowNotFound, RunNotFound, StageNotFound, OutputNotFound
+├── WorkflowNotFound, RunNotFound, StageNotFound, OutputNotFound, ArtifactNotFound
 ├── InvalidWorkflow                      when a workflow is built
 ├── InvalidData
 │   ├── InvalidInput, InvalidConfig      what a caller gave
@@ -16,7 +16,9 @@ EventflowError
 ├── StaleToken                           a result that came too late
 ├── StoreUnavailable, UnknownStore, SchemaTooNew
 ├── HistoryAltered
-│   └── InvalidHistoryFile               cut off, no such file, or changed outside of its events
+│   ├── InvalidHistoryFile               cut off, no such file, or changed outside of its events
+│   └── BlobAltered                      what a history refers to
+├── BlobNotFound
 └── CannotCopy                           a history that the target has otherwise
 ```
 """
@@ -45,6 +47,10 @@ class StageNotFound(EventflowError):
 
 class OutputNotFound(EventflowError):
     """An earlier output that a stage requires does not exist."""
+
+
+class ArtifactNotFound(EventflowError):
+    """A stage has saved nothing under this name, or has deleted it again."""
 
 
 class InvalidWorkflow(EventflowError):
@@ -234,6 +240,42 @@ class InvalidHistoryFile(HistoryAltered):
         self.version = 0
         self.how = Alteration.ALTERED
         EventflowError.__init__(self, f"{name}, line {line}: {reason}")
+
+
+class BlobAltered(HistoryAltered):
+    """The bytes of a blob are not those that were put; the runs that refer to it are in doubt.
+
+    Attributes:
+        key: The blob.
+        run_id: Empty: many runs may refer to it.
+        version: 0, as there is none.
+    """
+
+    def __init__(self, key: str, found: str) -> None:
+        self.key = key
+        self.run_id = ""
+        self.version = 0
+        self.how = Alteration.ALTERED
+        EventflowError.__init__(
+            self,
+            f"The blob {key} was altered: its bytes have the hash {found}; restore it from a "
+            "backup of the blob store",
+        )
+
+
+class BlobNotFound(EventflowError):
+    """The blob store holds no such blob.
+
+    Attributes:
+        key: The blob.
+    """
+
+    def __init__(self, key: str, where: str) -> None:
+        self.key = key
+        super().__init__(
+            f"{where} holds no blob {key}; open the blob store that it was put into "
+            "(Runtime(blobs=...)), or restore it from a backup"
+        )
 
 
 class CannotCopy(EventflowError):

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from eventflow.core.ai import AICallKind, AITotals, PromptPolicy, Tokens
 from eventflow.core.plan import Plan
-from eventflow.core.values import JSON, ErrorInfo, JobKind
+from eventflow.core.values import JSON, ArtifactKind, ErrorInfo, JobKind
 
 LEASE_TIMEOUT = "timeout"
 LEASE_RELEASED = "released"
@@ -32,10 +32,22 @@ class ForkedFrom:
 
 
 @frozen
+class CarriedArtifact:
+    """An artifact of an earlier stage that a fork took over."""
+
+    stage: str
+    name: str
+    blob: str
+    size: int
+    kind: ArtifactKind
+
+
+@frozen
 class RunCreated:
     """A run was created; all that is needed to fold it is in here.
 
-    `carried` holds the outputs that a fork took over, by stage id.
+    `carried` holds the outputs that a fork took over, by stage id; `artifacts` what their stages
+    had saved.
     """
 
     workflow_id: str
@@ -48,6 +60,7 @@ class RunCreated:
     request_hash: str | None = None
     forked_from: ForkedFrom | None = None
     carried: dict[str, JSON] = field(factory=dict)
+    artifacts: tuple[CarriedArtifact, ...] = ()
 
 
 @frozen
@@ -263,6 +276,34 @@ class RunAnnotated:
 
 
 @frozen
+class ArtifactSaved:
+    """User code saved something under a name; `blob` is the key of its bytes, `size` their number.
+
+    It counts if `token` was the current one of its stage, and until the name is saved again.
+    """
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    name: str
+    blob: str
+    size: int
+    kind: ArtifactKind
+
+
+@frozen
+class ArtifactDeleted:
+    """User code has no more use for what it saved under a name; the bytes are kept."""
+
+    stage: str
+    generation: int
+    attempt: int
+    token: int
+    name: str
+
+
+@frozen
 class ResultDiscarded:
     """A result came with a token that is no longer the current one; `outcome` names its kind."""
 
@@ -354,7 +395,15 @@ Transition: TypeAlias = (
 )
 """What changes the state of a run: decided on a state and appended right behind it."""
 
-Note: TypeAlias = StageLogged | StageProgressed | RunAnnotated | ResultDiscarded | AICalled
+Note: TypeAlias = (
+    StageLogged
+    | StageProgressed
+    | RunAnnotated
+    | ArtifactSaved
+    | ArtifactDeleted
+    | ResultDiscarded
+    | AICalled
+)
 """What nothing is decided on: one that lost a race is simply appended again, never refused."""
 
 Event: TypeAlias = Transition | Note | UnknownEvent
@@ -380,6 +429,8 @@ EVENT_TYPES: Mapping[str, type[Transition | Note]] = MappingProxyType(
         "stage.logged": StageLogged,
         "stage.progressed": StageProgressed,
         "run.annotated": RunAnnotated,
+        "artifact.saved": ArtifactSaved,
+        "artifact.deleted": ArtifactDeleted,
         "result.discarded": ResultDiscarded,
         "ai.called": AICalled,
     }

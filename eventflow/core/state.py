@@ -219,7 +219,14 @@ def _created(fact: e.Fact) -> RunState:
 def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
     """Choose the fold of an event by its class; each class has exactly one."""
     match event:
-        case e.StageLogged() | e.StageProgressed() | e.RunAnnotated() | e.ResultDiscarded():
+        case (
+            e.StageLogged()
+            | e.StageProgressed()
+            | e.RunAnnotated()
+            | e.ArtifactSaved()
+            | e.ArtifactDeleted()
+            | e.ResultDiscarded()
+        ):
             return state
         case e.AICalled():
             return changed(state, ai=called(state.ai, event, _boundary(state)))

@@ -38,6 +38,13 @@ class JobKind(StrEnum):
     CHECK = "check"
 
 
+class ArtifactKind(StrEnum):
+    """How the bytes of an artifact are read."""
+
+    JSON = "json"
+    BYTES = "bytes"
+
+
 @frozen
 class ErrorInfo:
     """An error as data.

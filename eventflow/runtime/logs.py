@@ -14,7 +14,14 @@ NAMES: Mapping[type[object], str] = {
     **{kind: name for name, kind in e.EVENT_TYPES.items()},
     e.JobClaimed: "stage.started",
 }
-QUIET = (e.StageLogged, e.StageProgressed, e.RunAnnotated, e.AICalled)
+QUIET = (
+    e.StageLogged,
+    e.StageProgressed,
+    e.RunAnnotated,
+    e.ArtifactSaved,
+    e.ArtifactDeleted,
+    e.AICalled,
+)
 ERRORS = (e.StageFailed, e.RunFailed)
 SCHEMA_ERRORS = "eventflow.errors.Invalid"
 WARNINGS = (e.StageAttemptFailed, e.LeaseExpired, e.ResultDiscarded, e.RunCancelled)

@@ -12,6 +12,7 @@ from attrs import field, frozen
 
 from eventflow.core.projection import Changes, Projection
 from eventflow.core.values import JSON, Status
+from eventflow.store.blobs import BlobStore
 
 
 @frozen
@@ -168,6 +169,11 @@ class Store(Protocol):
     too long or read-only. An append that raises it may or may not be durable; repeating it with
     the same operations gives the true outcome. A store belongs to one event loop.
     """
+
+    @property
+    def blobs(self) -> BlobStore:
+        """The blobs beside the log, closed with it; each is put before the events that need it."""
+        ...
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations in order, in one transaction, with one verdict each.

@@ -26,6 +26,7 @@ from eventflow.store.contract import (
     StoredEvent,
     Verdict,
 )
+from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.store.memory_jobs import Job, Jobs
 
 
@@ -57,9 +58,13 @@ class MemoryStore:
 
     Args:
         now: Tells the store's time; the wall clock by default.
+
+    Attributes:
+        blobs: The blobs beside the log.
     """
 
     def __init__(self, now: Callable[[], datetime] | None = None) -> None:
+        self.blobs = MemoryBlobs()
         self._now = now or _wall_clock
         self._log: list[StoredEvent] = []
         self._runs: dict[str, _Run] = {}
@@ -143,6 +148,7 @@ class MemoryStore:
         """Refuse everything from now on."""
         self._closed = True
         self._wake()
+        await self.blobs.close()
 
     def _refuse_closed(self) -> None:
         if self._closed:

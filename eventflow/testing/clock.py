@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from eventflow.errors import StoreUnavailable
 from eventflow.runtime.clock import wait_for
+from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import (
     Appended,
     DueJob,
@@ -255,6 +256,11 @@ class _Watched:
             self._notice(await self.store.wait(before, 0))
         return self._newest > before
 
+    @property
+    def blobs(self) -> BlobStore:
+        """The blobs of the store; the time stands still while they are written and read."""
+        return _WatchedBlobs(self.store.blobs, self._call)
+
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations."""
         verdicts = await self._call(self.store.append(operations))
@@ -324,3 +330,35 @@ class _Watched:
         for after, appended in self._waits:
             if after < self._newest:
                 appended.set()
+
+
+class _WatchedBlobs:
+    """The blobs of a store, as they are, with each call made as `_Watched` makes its own."""
+
+    def __init__(self, blobs: BlobStore, call: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
+        self._blobs = blobs
+        self._call = call
+
+    async def put(self, data: bytes) -> str:
+        """Keep bytes."""
+        key: str = await self._call(self._blobs.put(data))
+        return key
+
+    async def get(self, key: str) -> bytes:
+        """Give the bytes of a blob."""
+        data: bytes = await self._call(self._blobs.get(key))
+        return data
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is such a blob."""
+        found: bool = await self._call(self._blobs.exists(key))
+        return found
+
+    async def close(self) -> None:
+        """Close the blob store."""
+        await self._call(self._blobs.close())
+
+    async def list(self, prefix: str = "", after: str = "", limit: int = 1_000) -> Sequence[str]:
+        """List keys."""
+        keys: Sequence[str] = await self._call(self._blobs.list(prefix, after, limit))
+        return keys

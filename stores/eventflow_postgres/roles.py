@@ -2,7 +2,7 @@
 
 from eventflow_postgres.address import quoted
 
-_APPEND_ONLY = ("events", "keys", "runs", "labels")
+_APPEND_ONLY = ("events", "keys", "runs", "labels", "blobs")
 _PROJECTIONS = ("heads", "stages", "jobs")
 
 

@@ -14,6 +14,7 @@ from eventflow.store.contract import (
     Verdict,
 )
 from eventflow_postgres.address import Address, parse_address
+from eventflow_postgres.blobs import PostgresBlobs
 from eventflow_postgres.connections import Connections
 from eventflow_postgres.decode import due_job, event, projection, verdicts
 from eventflow_postgres.encode import ARGUMENTS, arrays
@@ -45,12 +46,14 @@ class PostgresStore:
 
     Attributes:
         schema: The quoted name of that schema.
+        blobs: The blobs beside the log, in the same schema.
     """
 
     def __init__(self, address: Address, connections: Connections) -> None:
         self._address = address
         self.schema = address.quoted_schema
         self._connections = connections
+        self.blobs = PostgresBlobs(address, connections)
         self._waiters = Waiters()
         self._bell = Bell(address, self._waiters, channel(address.schema))
         self._bell.start()

@@ -18,6 +18,7 @@ from eventflow.store.contract import (
 )
 from eventflow_sqlite import batch, jobs, reads, run_query
 from eventflow_sqlite.address import Address, parse_address
+from eventflow_sqlite.blobs import SQLiteBlobs
 from eventflow_sqlite.connections import connect_reader, connect_watcher, connect_writer
 from eventflow_sqlite.session import Session
 from eventflow_sqlite.wake import Watch
@@ -49,6 +50,9 @@ class SQLiteStore:
     """The contract of a store, kept in one file.
 
     One connection writes, and one reads without ever waiting for it; each has a thread of its own.
+
+    Attributes:
+        blobs: The blobs beside the log, in the same file.
     """
 
     def __init__(self, address: Address, writer: Session, reader: Session, watch: Watch) -> None:
@@ -56,6 +60,7 @@ class SQLiteStore:
         self._writer = writer
         self._reader = reader
         self._watch = watch
+        self.blobs = SQLiteBlobs(address.path, writer, reader)
         self._closed = False
 
     def __repr__(self) -> str:

@@ -13,7 +13,15 @@ from eventflow.core.plan import Plan
 from eventflow.core.values import JobKind
 
 ENDINGS = e.RunCompleted | e.RunFailed | e.RunCancelled
-NOTES = e.StageLogged | e.StageProgressed | e.RunAnnotated | e.ResultDiscarded | e.AICalled
+NOTES = (
+    e.StageLogged
+    | e.StageProgressed
+    | e.RunAnnotated
+    | e.ArtifactSaved
+    | e.ArtifactDeleted
+    | e.ResultDiscarded
+    | e.AICalled
+)
 
 
 @define

@@ -33,6 +33,8 @@ def test_names_never_change() -> None:
         "stage.logged": "StageLogged",
         "stage.progressed": "StageProgressed",
         "run.annotated": "RunAnnotated",
+        "artifact.saved": "ArtifactSaved",
+        "artifact.deleted": "ArtifactDeleted",
         "result.discarded": "ResultDiscarded",
         "ai.called": "AICalled",
     }

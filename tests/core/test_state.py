@@ -4,7 +4,7 @@ import pytest
 
 from eventflow.core import events as e
 from eventflow.core.state import effective, evolve, replay
-from eventflow.core.values import Status
+from eventflow.core.values import ArtifactKind, Status
 from tests.core.spec import (
     BROKEN,
     RUN,
@@ -29,6 +29,8 @@ NOTES: list[e.Event] = [
     e.StageLogged("a", 0, 1, "info", "hello"),
     e.StageProgressed("a", 0, 1, 0.5),
     e.RunAnnotated("key", "value"),
+    e.ArtifactSaved("a", 0, 1, 4, "name", "sha256:" + "0" * 64, 1, ArtifactKind.JSON),
+    e.ArtifactDeleted("a", 0, 1, 4, "name"),
     e.ResultDiscarded("a", 4, "completed", 1),
 ]
 

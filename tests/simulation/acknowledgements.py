@@ -48,6 +48,7 @@ class RecordingStore:
         self._death = death
         self._appends = 0
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        self.blobs = store.blobs
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append, and write down what was appended before anybody hears of it."""

@@ -7,9 +7,10 @@ from eventflow.core import events as e
 from eventflow.core.ai import AICallKind, AITotals, AIUse, PromptPolicy, Tokens
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry
-from eventflow.core.values import ErrorInfo, JobKind
+from eventflow.core.values import ArtifactKind, ErrorInfo, JobKind
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
+BLOB = "sha256:" + "01" * 32
 ERROR = ErrorInfo("builtins.ValueError", "brok\u00e9n", "Traceback ...")
 PLAN = Plan(
     workflow_id="analysis",
@@ -37,6 +38,7 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
         request_hash="ab" * 32,
         forked_from=e.ForkedFrom("run-0", 7, "cd" * 32),
         carried={"extract": ["to", "be"]},
+        artifacts=(e.CarriedArtifact("extract", "page", BLOB, 3, ArtifactKind.BYTES),),
     ),
     "run.started": e.RunStarted(),
     "stage.scheduled": e.StageScheduled("extract", 1, 0, 1, MOMENT),
@@ -74,6 +76,8 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
     "stage.logged": e.StageLogged("count", 0, 1, "info", "counted", {"kept": 2}),
     "stage.progressed": e.StageProgressed("count", 0, 1, 0.5, "half", {"done": 1}),
     "run.annotated": e.RunAnnotated("note", "fine", "count", {"by": "somebody"}),
+    "artifact.saved": e.ArtifactSaved("count", 0, 1, 5, "table", BLOB, 12, ArtifactKind.JSON),
+    "artifact.deleted": e.ArtifactDeleted("count", 0, 1, 5, "table"),
     "result.discarded": e.ResultDiscarded("count", 5, "completed", {"total": 2}),
     "ai.called": e.AICalled(
         topic="workflow.run-1.stage.count",

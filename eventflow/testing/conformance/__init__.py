@@ -20,9 +20,13 @@ class TestMyStore(StoreConformance):
 
 import pytest
 
+from eventflow.store.blobs import BlobStore
+from eventflow.store.contract import Store
+
 for module in (
     "agreement",
     "appending",
+    "blobs",
     "jobs",
     "listing",
     "reading",
@@ -42,6 +46,13 @@ from eventflow.testing.conformance.appending import (  # noqa: E402
     IdempotencyKeyTests,
     RepetitionTests,
     VerdictTests,
+)
+from eventflow.testing.conformance.blobs import (  # noqa: E402
+    BesideTheLogTests,
+    BlobListTests,
+    BlobTests,
+    ClosedBlobsTests,
+    SharedBlobsTests,
 )
 from eventflow.testing.conformance.jobs import (  # noqa: E402
     DueFilterTests,
@@ -66,6 +77,8 @@ from eventflow.testing.conformance.waiting import CloseTests, NowTests, WaitTest
 
 __all__ = [
     "AgreementConformance",
+    "BlobConformance",
+    "SharedBlobConformance",
     "SharedStoreConformance",
     "StoreConformance",
     "assert_agree",
@@ -94,17 +107,41 @@ class StoreConformance(
     WaitTests,
     NowTests,
     CloseTests,
+    BlobTests,
+    BlobListTests,
 ):
-    """What holds for every store.
+    """What holds for every store, and for the blobs beside it.
 
     A subclass gives the fixture `store`: open and empty, and closed by the fixture afterwards.
     """
 
+    @pytest.fixture
+    def blobs(self, store: Store) -> BlobStore:
+        """Give the blobs beside the log."""
+        return store.blobs
+
 
 @pytest.mark.asyncio
-class SharedStoreConformance(ReopeningTests, ManyHandlesTests):
+class SharedStoreConformance(ReopeningTests, ManyHandlesTests, BesideTheLogTests):
     """What holds for every store whose data outlive it, and that many processes may open.
 
     A subclass gives the fixture `open_store`: an async function without arguments that opens one
     more handle on the same data, which are empty when a test begins. The tests close each handle.
+    """
+
+
+@pytest.mark.asyncio
+class BlobConformance(BlobTests, BlobListTests, ClosedBlobsTests):
+    """What holds for every blob store that stands for itself.
+
+    A subclass gives the fixture `blobs`: open and empty, and closed by the fixture afterwards.
+    """
+
+
+@pytest.mark.asyncio
+class SharedBlobConformance(SharedBlobsTests):
+    """What holds for every blob store that stands for itself and that many processes may open.
+
+    A subclass gives the fixture `open_blobs`: an async function without arguments that opens one
+    more handle on the same blobs, of which there are none when a test begins.
     """

@@ -20,6 +20,10 @@ EVERY_METHOD: dict[str, Callable[[Store], Awaitable[object]]] = {
     "runs": lambda store: store.runs(RunQuery()),
     "wait": lambda store: store.wait(0, 0),
     "now": lambda store: store.now(),
+    "blobs.put": lambda store: store.blobs.put(b"data"),
+    "blobs.get": lambda store: store.blobs.get("sha256:" + "0" * 64),
+    "blobs.exists": lambda store: store.blobs.exists("sha256:" + "0" * 64),
+    "blobs.list": lambda store: store.blobs.list(),
 }
 
 
