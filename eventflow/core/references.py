@@ -23,6 +23,7 @@ VALUES: Mapping[type[object], tuple[str, ...]] = MappingProxyType(
         e.RunRewound: ("input",),
         e.RunCompleted: ("output",),
         e.StageCompleted: ("output",),
+        e.StepCompleted: ("output",),
         e.StageSuspended: ("state",),
         e.SignalReceived: ("payload",),
         e.ResultDiscarded: ("result",),

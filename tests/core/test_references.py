@@ -31,6 +31,7 @@ NO_REFERENCES: list[JSON] = [
 EVENTS: list[tuple[e.Event, tuple[Reference, ...]]] = [
     (e.StageCompleted("a", 0, 1, 3, A), (ONE,)),
     (e.StageCompleted("a", 0, 1, 3, 5, metrics={"x": A}), ()),
+    (e.StepCompleted("a", 0, 1, 3, "step", A), (ONE,)),
     (e.StageSuspended("a", 0, 1, 3, A, None, None), (ONE,)),  # type: ignore[arg-type]
     (e.SignalReceived("go", B), (TWO,)),
     (e.RunCompleted({"a": A, "b": 1, "c": B}), (ONE, TWO)),
