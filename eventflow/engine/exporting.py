@@ -8,11 +8,14 @@ from typing import TypeAlias
 import msgspec
 from attrs import evolve, frozen
 
-from eventflow.engine.history_writer import Destination, HistoryWriter, Output, Written
+from eventflow.core.references import references
+from eventflow.engine.history_writer import Destination, HistoryWriter, Output
 from eventflow.engine.journal import unknown_run
 from eventflow.engine.own_thread import OwnThread
+from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
+from eventflow.store.envelope import open_envelope
 
 TOGETHER = 1_000
 """So many events are held at once, or one run if it has more."""
@@ -47,7 +50,7 @@ async def export_histories(
     """Write all runs that answer a query to a file, oldest first.
 
     The chain of each run is verified on the way. A file appears under its name once it is whole.
-    Memory is that of the longest run, whatever the number of runs.
+    Memory is that of the longest run and the largest blob, whatever the number of runs.
 
     Args:
         store: Where the runs are.
@@ -57,6 +60,7 @@ async def export_histories(
         progress: Is called every now and then.
 
     Raises:
+        BlobNotFound, BlobAltered: A run lacks a blob; no file was made.
         FileExistsError: The path is taken.
         HistoryAltered: A run is not what was recorded; no file was made.
         OSError: The file cannot be written.
@@ -80,16 +84,48 @@ async def _write(
     report = ExportReport()
     async for sizes in _oldest_first(store, query):
         for run_ids in _batches(sizes):
-            histories = await _read(store, run_ids)
-            await thread.run(partial(_write_runs, writer, histories))
-            report = ExportReport(
-                runs=report.runs + len(histories),
-                events=report.events + sum(map(len, histories)),
-            )
+            for events in await _read(store, run_ids):
+                blobs = await _write_run(store.blobs, writer, thread, events)
+                report = ExportReport(
+                    report.runs + 1, report.events + len(events), report.blobs + blobs
+                )
             if progress is not None:
                 progress(report)
     await thread.run(writer.end)
     return report
+
+
+async def _write_run(
+    blobs: BlobStore, writer: HistoryWriter, thread: OwnThread, events: Sequence[StoredEvent]
+) -> int:
+    """Write a run, each blob before the first event that refers to it; count the blobs."""
+    referred = await thread.run(partial(_references, events))
+    written: set[str] = set()
+    begin = 0
+    for place, keys in referred:
+        await thread.run(partial(writer.add, events[begin:place]))
+        begin = place
+        for key in keys:
+            if key not in written:
+                written.add(key)
+                await thread.run(partial(writer.add_blob, key, await blobs.get(key)))
+    await thread.run(partial(_end_run, writer, events[begin:]))
+    return len(written)
+
+
+def _references(events: Sequence[StoredEvent]) -> list[tuple[int, list[str]]]:
+    """Verify a run, and tell which of its events refer to which blobs."""
+    verify(events)
+    found = [
+        (place, [reference.key for reference in references(open_envelope(event).event)])
+        for place, event in enumerate(events)
+    ]
+    return [(place, keys) for place, keys in found if keys]
+
+
+def _end_run(writer: HistoryWriter, events: Sequence[StoredEvent]) -> None:
+    writer.add(events)
+    writer.end_run()
 
 
 async def _read(store: Store, run_ids: Sequence[str]) -> list[list[StoredEvent]]:
@@ -98,16 +134,6 @@ async def _read(store: Store, run_ids: Sequence[str]) -> list[list[StoredEvent]]
     for event in await store.read(run_ids):
         histories[event.run_id].append(event)
     return list(histories.values())
-
-
-def _write_runs(writer: HistoryWriter, histories: Sequence[Sequence[StoredEvent]]) -> None:
-    for events in histories:
-        verify(events)
-        writer.run(_with_blobs(events))
-
-
-def _with_blobs(events: Sequence[StoredEvent]) -> list[Written]:
-    return [(event, []) for event in events]
 
 
 async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:

@@ -24,7 +24,14 @@ from eventflow.engine.history_lines import (
     event_of_line,
     read_line,
 )
-from eventflow.errors import Alteration, HistoryAltered, InvalidHistoryFile, SchemaTooNew
+from eventflow.errors import (
+    Alteration,
+    BlobAltered,
+    HistoryAltered,
+    InvalidHistoryFile,
+    SchemaTooNew,
+)
+from eventflow.store.blobs import checked
 from eventflow.store.chain import verify
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
@@ -43,7 +50,7 @@ class History:
     Attributes:
         run_id: The run.
         events: Its events as they are stored, from the first one on; they have no position.
-        blobs: The blobs that they refer to, by reference.
+        blobs: The blobs that they refer to, by key.
     """
 
     run_id: str
@@ -88,7 +95,7 @@ def read_histories(source: Source) -> Generator[History]:
         OSError: It cannot be read.
     """
     with _opened(source) as (name, file):
-        yield from _Reader(name, file).histories()
+        yield from _Reader(name, file, with_blobs=True).histories()
 
 
 def verify_file(source: Source) -> VerifiedFile:
@@ -101,7 +108,7 @@ def verify_file(source: Source) -> VerifiedFile:
         OSError: It cannot be read.
     """
     with _opened(source) as (name, file):
-        reader = _Reader(name, file)
+        reader = _Reader(name, file, with_blobs=False)
         for _ in reader.histories():
             pass
         return VerifiedFile(reader.runs, reader.events, reader.blobs, reader.digest)
@@ -137,12 +144,13 @@ def _unpacked(file: IO[bytes]) -> Generator[IO[bytes]]:
 
 
 class _Reader:
-    """One pass over the lines of a file."""
+    """One pass over the lines of a file; the bytes of blobs are forgotten if nobody wants them."""
 
-    def __init__(self, name: str, file: IO[bytes]) -> None:
+    def __init__(self, name: str, file: IO[bytes], *, with_blobs: bool) -> None:
         self.runs = self.events = self.blobs = 0
         self._name = name
         self._file = file
+        self._with_blobs = with_blobs
         self._number = 0
         self._digest = hashlib.sha256()
         self._held: list[StoredEvent] = []
@@ -214,9 +222,10 @@ class _Reader:
 
     def _hold_blob(self, line: BlobLine) -> None:
         try:
-            self._held_blobs[line.ref] = blob_of_line(line)
-        except ValueError as error:
+            data = checked(line.key, blob_of_line(line))
+        except (ValueError, BlobAltered) as error:
             raise self._invalid(str(error)) from None
+        self._held_blobs[line.key] = data if self._with_blobs else b""
 
     def _run(self, line: RunLine) -> History:
         """Give the run that ends with this line, if it is whole."""

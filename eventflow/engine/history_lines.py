@@ -39,7 +39,7 @@ class Manifest(Line, tag="manifest", frozen=True):
 class BlobLine(Line, tag="blob", frozen=True):
     """A blob, as text if it is one."""
 
-    ref: str
+    key: str
     text: str | None = None
     base64: str | None = None
 
@@ -148,12 +148,12 @@ def event_of_line(line: EventLine) -> StoredEvent:
     return event
 
 
-def line_of_blob(ref: str, data: bytes) -> BlobLine:
+def line_of_blob(key: str, data: bytes) -> BlobLine:
     """Lay out a blob."""
     try:
-        return BlobLine(ref, text=data.decode())
+        return BlobLine(key, text=data.decode())
     except UnicodeDecodeError:
-        return BlobLine(ref, base64=base64.b64encode(data).decode())
+        return BlobLine(key, base64=base64.b64encode(data).decode())
 
 
 def blob_of_line(line: BlobLine) -> bytes:
@@ -163,7 +163,7 @@ def blob_of_line(line: BlobLine) -> bytes:
         ValueError: It cannot be read, or would be written in another way.
     """
     data = line.text.encode() if line.text is not None else _unbase64(line.base64 or "")
-    if line_of_blob(line.ref, data) != line:
+    if line_of_blob(line.key, data) != line:
         raise ValueError(_CHANGED)
     return data
 

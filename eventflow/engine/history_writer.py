@@ -5,7 +5,7 @@ import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -48,21 +48,32 @@ class HistoryWriter:
         self._write = write
         self._digest = hashlib.sha256()
         self._runs = self._events = self._blobs = 0
+        self._events_of_run = self._blobs_of_run = 0
+        self._head: StoredEvent | None = None
         self._put(MANIFEST)
 
-    def run(self, events: "list[Written]") -> None:
-        """Write one whole run: its events in the order of versions, each behind its blobs."""
-        blobs = 0
-        for event, refers_to in events:
-            for ref, data in refers_to:
-                self._put(line_of_blob(ref, data))
-                blobs += 1
+    def add(self, events: Iterable[StoredEvent]) -> None:
+        """Write the next events of a run."""
+        for event in events:
             self._put(line_of_event(event))
-        last, _ = events[-1]
-        self._put(RunLine(last.run_id, len(events), blobs, last.hash.hex()))
+            self._head = event
+            self._events_of_run += 1
+
+    def add_blob(self, key: str, data: bytes) -> None:
+        """Write a blob, before the first event of the run that refers to it."""
+        self._put(line_of_blob(key, data))
+        self._blobs_of_run += 1
+
+    def end_run(self) -> None:
+        """Write what ends a run, behind the last event of it."""
+        if self._head is None:
+            raise AssertionError("a run has events")
+        head, events, blobs = self._head, self._events_of_run, self._blobs_of_run
+        self._put(RunLine(head.run_id, events, blobs, head.hash.hex()))
         self._runs += 1
-        self._events += len(events)
+        self._events += events
         self._blobs += blobs
+        self._head, self._events_of_run, self._blobs_of_run = None, 0, 0
 
     def end(self) -> None:
         """Write the last line."""
@@ -73,10 +84,6 @@ class HistoryWriter:
         written = write_line(line)
         self._digest.update(written)
         self._write(written)
-
-
-Written: TypeAlias = tuple[StoredEvent, list[tuple[str, bytes]]]
-"""An event, and the blobs that nothing before it in its run refers to."""
 
 
 class Output:

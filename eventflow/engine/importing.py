@@ -150,6 +150,8 @@ async def _import(
     async with aclosing(_histories(file, thread)) as histories:
         async for history in histories:
             missing = await _missing(store, history)
+            for data in history.blobs.values():
+                await store.blobs.put(data)
             await append_again(store, missing)
             run_ids.append(history.run_id)
             imported = sum(len(operation.events) for operation in missing)

@@ -37,7 +37,8 @@ def file_of(runs: list[list[StoredEvent]]) -> bytes:
     written = io.BytesIO()
     writer = HistoryWriter(written.write)
     for events in runs:
-        writer.run([(event, []) for event in events])
+        writer.add(events)
+        writer.end_run()
     writer.end()
     return written.getvalue()
 

@@ -11,7 +11,8 @@ import eventflow as ef
 from eventflow.engine.histories import verify_file
 from eventflow.engine.history_writer import HistoryWriter
 from eventflow.engine.importing import import_histories
-from eventflow.errors import CannotCopy
+from eventflow.errors import BlobNotFound, CannotCopy, InvalidHistoryFile
+from eventflow.store.blobs import key_of
 from eventflow.store.chain import seal
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
@@ -165,7 +166,8 @@ async def test_a_history_that_cannot_be_folded_is_refused(store: Store) -> None:
     file = io.BytesIO()
     writer = HistoryWriter(file.write)
     for events in (good.create().events, begun + twice):
-        writer.run([(event, []) for event in events])
+        writer.add(events)
+        writer.end_run()
     writer.end()
     with pytest.raises(ef.HistoryAltered, match="at version 3: a run cannot be created twice"):
         await import_histories(store, io.BytesIO(file.getvalue()))
@@ -257,3 +259,48 @@ async def test_a_cancelled_export_leaves_nothing(store: Store, tmp_path: Path) -
         await asyncio.wait([task])
     assert task.cancelled()
     assert exports_in(tmp_path) == []
+
+
+def large(data: bytes) -> dict[str, object]:
+    """A value that stands for a blob."""
+    return {"$blob": key_of(data), "size": len(data)}
+
+
+async def test_blobs_travel_with_the_runs_that_need_them(store: Store) -> None:
+    """Each run brings its blobs, before the event that refers to them, and once."""
+    source = MemoryStore()
+    text, binary = "é" * 100_000, bytes(range(256)) * 300
+    for data in (text.encode(), binary, b"of no run"):
+        await source.blobs.put(data)
+    first, second = Author(), Author()
+    both = [large(text.encode()), large(binary), large(binary)]
+    await source.append([first.create(value=both), second.create(value=both[1])])
+    file = await exported(source)
+    assert verify_file(io.BytesIO(file)) == verify_file(io.BytesIO(await exported(source)))
+    assert verify_file(io.BytesIO(file)).blobs == 3
+    assert text in file.decode()
+
+    await import_histories(store, io.BytesIO(file))
+    assert await store.blobs.get(key_of(binary)) == binary
+    assert list(await store.blobs.list()) == sorted([key_of(text.encode()), key_of(binary)])
+    assert await exported(store) == file
+
+
+async def test_a_run_without_its_blob_is_not_exported(store: Store, tmp_path: Path) -> None:
+    """A file is whole or not at all."""
+    await store.append([Author().create(value=large(b"gone"))])
+    async with ef.Runtime(store) as runtime:
+        with pytest.raises(BlobNotFound, match="holds no blob"):
+            await runtime.export(None, tmp_path / "all.ndjson")
+    assert exports_in(tmp_path) == []
+
+
+async def test_an_altered_blob_is_refused(store: Store) -> None:
+    """A blob of a file is what its key says."""
+    source = MemoryStore()
+    await source.blobs.put(b"genuine")
+    await source.append([Author().create(value=large(b"genuine"))])
+    file = (await exported(source)).replace(b'"text":"genuine"', b'"text":"forgery"')
+    with pytest.raises(InvalidHistoryFile, match=r"line 2: The blob sha256:.* was altered"):
+        await import_histories(store, io.BytesIO(file))
+    assert await log_of(store) == []
