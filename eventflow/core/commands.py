@@ -1,7 +1,8 @@
 """What can be asked of a run: frozen requests, in the imperative, which carry time and chance.
 
 `now` is the time of the request in the store's time; `token` is the claim that stands behind a
-result; `random` is a number from 0 to 1.
+result; `random` is a number from 0 to 1; `notes` are recorded together with a result, and only if
+it counts.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from eventflow.core.events import ForkedFrom
+from eventflow.core.events import ForkedFrom, Note
 from eventflow.core.plan import Plan
 from eventflow.core.values import JSON, ErrorInfo
 
@@ -63,6 +64,7 @@ class CompleteStage:
     metrics: Mapping[str, JSON] = field(factory=dict)
     artifacts: Mapping[str, JSON] = field(factory=dict)
     rejection: ErrorInfo | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -86,6 +88,7 @@ class SuspendStage:
     check_after: float | None = 30.0
     max_wait: float = 86_400.0
     signal: str | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -103,6 +106,7 @@ class FailAttempt:
     random: float
     names: tuple[str, ...] | None = ()
     final: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -114,6 +118,7 @@ class FailCheck:
     token: int
     error: ErrorInfo
     random: float
+    notes: tuple[Note, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -123,6 +128,7 @@ class ReenterStage:
     now: datetime
     stage: str
     token: int
+    notes: tuple[Note, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from eventflow.core.ai import AICallKind, AITotals, PromptPolicy, Tokens
 from eventflow.core.plan import Plan
-from eventflow.core.values import JSON, ArtifactKind, ErrorInfo, JobKind
+from eventflow.core.values import JSON, Actor, ArtifactKind, ErrorInfo, JobKind
 
 LEASE_TIMEOUT = "timeout"
 LEASE_RELEASED = "released"
@@ -267,12 +267,19 @@ class StageProgressed:
 
 @frozen
 class RunAnnotated:
-    """A fact was attached to the run, or to one of its stages."""
+    """A fact was attached to the run, or to one of its stages.
+
+    `generation` and `attempt` say which execution of the stage it speaks of; `actor` is who says
+    so, if that is more than the name in the envelope.
+    """
 
     key: str
     value: JSON
     stage: str | None = None
     fields: dict[str, JSON] = field(factory=dict)
+    generation: int | None = None
+    attempt: int | None = None
+    actor: Actor | None = None
 
 
 @frozen

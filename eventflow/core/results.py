@@ -18,6 +18,7 @@ def decide_result(work: Draft, command: c.StageResult) -> None:
     elif isinstance(command, c.CompleteSteps):
         _complete_steps(work, stage, command)
     else:
+        _add_notes(work, command)
         _record(work, stage, stage.claim, command)
 
 
@@ -30,6 +31,13 @@ def _is_current(claim: Claim, command: c.StageResult) -> bool:
     if isinstance(command, c.FailCheck | c.ReenterStage | c.ExpireWait):
         return claim.kind is JobKind.CHECK
     return True
+
+
+def _add_notes(work: Draft, command: c.EndOfClaim) -> None:
+    """Record what came with a result before it, so that no later rewind of what follows cuts it."""
+    if not isinstance(command, c.ExpireWait | c.ReleaseJob):
+        for note in command.notes:
+            work.add(note)
 
 
 def _record(work: Draft, stage: StageState, claim: Claim, command: c.EndOfClaim) -> None:

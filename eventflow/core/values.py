@@ -46,6 +46,26 @@ class ArtifactKind(StrEnum):
 
 
 @frozen
+class Actor:
+    """Who says something, when a name alone would not tell.
+
+    Attributes:
+        kind: What it is, such as `person`, `model` or `service`.
+        id: Which one of its kind.
+        version: Which version of it, if it has any.
+    """
+
+    kind: str
+    id: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        """Name it in one word: `kind:id`, or `kind:id@version`."""
+        named = f"{self.kind}:{self.id}"
+        return named if self.version is None else f"{named}@{self.version}"
+
+
+@frozen
 class ErrorInfo:
     """An error as data.
 

@@ -1,11 +1,15 @@
 """What a stage is given: a Protocol, so that no stage depends on the runtime that calls it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, ParamSpec, Protocol, overload
+from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar
 
+from eventflow.core.values import Actor
 from eventflow.definition.schema import Schema
+
+Scope: TypeAlias = Literal["run", "stage"]
+"""What an annotation is about: the run as a whole, or one of its stages."""
 
 Input_co = TypeVar("Input_co", covariant=True)
 Config_co = TypeVar("Config_co", covariant=True, default=None)
@@ -232,6 +236,25 @@ class StageContext(Protocol[Input_co, Config_co]):
         """Tell how far the stage is, from 0 to 1."""
         ...
 
-    def annotate(self, key: str, value: object, **fields: object) -> Awaitable[None]:
-        """Attach a fact to the run, in the name of this stage."""
+    def annotate(
+        self,
+        key: str,
+        value: object,
+        *,
+        scope: Scope = "stage",
+        actor: Actor | None = None,
+        with_result: bool = False,
+        **fields: object,
+    ) -> Awaitable[None]:
+        """Attach a fact to this execution of the stage, or to the run.
+
+        Args:
+            key: The name of the fact.
+            value: The fact, as JSON.
+            scope: Whether it is about the stage or about the run.
+            actor: Who says so, if it is not the stage itself.
+            with_result: Record it together with what this attempt comes to, all or nothing, instead
+                of at once. A result that no longer counts takes it along.
+            fields: What belongs to it.
+        """
         ...

@@ -33,11 +33,13 @@ class Completed(Generic[Out_co]):
         output: What it returns, checked against its output schema.
         metrics: Numbers about the attempt, such as tokens or rows.
         artifacts: What it left elsewhere, by name.
+        annotations: Facts to attach to the stage, by key, in the same append as the output.
     """
 
     output: Out_co
     metrics: Mapping[str, object] = field(factory=dict)
     artifacts: Mapping[str, object] = field(factory=dict)
+    annotations: Mapping[str, object] = field(factory=dict)
 
 
 @frozen

@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Any
 
 from eventflow.core import events as e
-from eventflow.core.values import JSON
+from eventflow.core.values import JSON, Actor
+from eventflow.definition.context import Scope
 from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
@@ -141,9 +142,25 @@ class Context:
         )
         return self._note(note)
 
-    def annotate(self, key: str, value: object, **fields: object) -> Awaitable[None]:
-        """Attach a fact to the run, in the name of this stage."""
-        note = e.RunAnnotated(key, dump_json(value), self.stage_id, _plain(fields))
+    def annotate(
+        self,
+        key: str,
+        value: object,
+        *,
+        scope: Scope = "stage",
+        actor: Actor | None = None,
+        with_result: bool = False,
+        **fields: object,
+    ) -> Awaitable[None]:
+        """Attach a fact to this execution of the stage, or to the run."""
+        plain = _plain(fields)
+        if scope == "stage":
+            note = stage_note(self._job, key, value, plain, actor)
+        else:
+            note = e.RunAnnotated(key, dump_json(value), fields=plain, actor=actor)
+        if with_result:
+            self._job.notes.append(note)
+            return _Done()
         return self._note(note)
 
     def step(self, name: str, function: AnyFunction, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - typed by the Protocol
@@ -187,6 +204,25 @@ class Context:
 
 async def _say_nothing(fraction: float, message: str) -> None:
     """Keep the progress to oneself."""
+
+
+def stage_note(
+    job: Job,
+    key: str,
+    value: object,
+    fields: Mapping[str, JSON] | None = None,
+    actor: Actor | None = None,
+) -> e.RunAnnotated:
+    """Attach a fact to the execution of a stage that a job is."""
+    return e.RunAnnotated(
+        key,
+        dump_json(value, what=f'the annotation "{key}"'),
+        job.state.id,
+        dict(fields or {}),
+        generation=job.state.generation,
+        attempt=job.state.attempt,
+        actor=actor,
+    )
 
 
 class _Done:

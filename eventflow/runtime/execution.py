@@ -9,6 +9,7 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
+from attrs import evolve as changed
 from attrs import frozen
 
 from eventflow.core import commands as c
@@ -35,7 +36,7 @@ from eventflow.errors import (
 )
 from eventflow.runtime.calling import start
 from eventflow.runtime.clock import Clock
-from eventflow.runtime.context import Context, Recorder
+from eventflow.runtime.context import Context, Recorder, stage_note
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import StepRecorder, Steps
 
@@ -49,7 +50,7 @@ class Postpone:
     due_at: datetime
 
 
-Report: TypeAlias = c.StageResult | Postpone
+Report: TypeAlias = c.EndOfClaim | Postpone
 
 
 class JobLost(Exception):
@@ -80,6 +81,14 @@ class Execution:
         Raises:
             JobLost: The claim was lost meanwhile.
         """
+        report = await self._perform(job)
+        if not isinstance(report, Postpone | c.ExpireWait | c.ReleaseJob):
+            return changed(report, notes=tuple(job.notes)) if job.notes else report
+        for note in job.notes:  # no event of this answer could take them along
+            await self.record(job.run.run_id, note)
+        return report
+
+    async def _perform(self, job: Job) -> Report:
         try:
             if job.kind is JobKind.EXECUTE:
                 return await self._execute(job)
@@ -110,7 +119,10 @@ class Execution:
             case Suspended():
                 return self._suspended(job, returned)
             case Completed():
-                return self._completed(job, returned.output, returned.metrics, returned.artifacts)
+                facts = [stage_note(job, *fact) for fact in returned.annotations.items()]
+                done = self._completed(job, returned.output, returned.metrics, returned.artifacts)
+                job.notes += facts
+                return done
             case _:
                 return self._completed(job, returned)
 

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+from eventflow.core.events import Note
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JobKind
@@ -23,12 +24,14 @@ class Job:
         stage: The stage as this process knows it.
         renewed_at: When the lease was last made longer.
         lost: Whether the claim no longer holds; then no result counts.
+        notes: What is to be recorded together with the result.
     """
 
     __slots__ = (
         "_work",
         "kind",
         "lost",
+        "notes",
         "renewed_at",
         "run",
         "stage",
@@ -48,6 +51,7 @@ class Job:
         self.stage: Stage[Any, Any] = workflow.stage(state.id)
         self.renewed_at: datetime = run.recorded_at
         self.lost = False
+        self.notes: list[Note] = []
         self._work: asyncio.Future[object] | None = None
 
     def begin(self, work: asyncio.Future[object]) -> None:

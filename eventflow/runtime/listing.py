@@ -1,16 +1,21 @@
-"""Turns what callers ask of the runs of a store into a query; it knows no store by name."""
+"""Lists runs as callers ask for them, without those that are eventflow's own; it reads no event."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from eventflow.core.projection import RunRow
 from eventflow.core.values import Status
 from eventflow.errors import InvalidInput
-from eventflow.store.contract import RunQuery, Store
+from eventflow.store.contract import RunPage, RunQuery, Store
 
 GivenStatus: TypeAlias = Status | str | Collection[Status | str] | None
+
+INTERNAL = "eventflow."
+"""How the ids of workflows begin whose runs belong to eventflow itself."""
+
+PAGE = 200
 
 _FILTERS = ("status", "workflow", "metadata")
 
@@ -62,18 +67,44 @@ def filters(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 async def list_runs(store: Store, query: RunQuery) -> RunList:
-    """List a page of runs.
+    """Fill one page with runs of applications, or with those of the workflow that is asked for.
 
     Raises:
         InvalidInput: There is no such page.
     """
+    rows: list[RunRow] = []
+    while True:
+        page = await _page(store, evolve(query, limit=query.limit - len(rows)))
+        rows += [item.run for item in page.items if query.workflow_id or not is_internal(item.run)]
+        if page.next is None or len(rows) == query.limit:
+            return RunList(tuple(rows), page.next)
+        query = evolve(query, after=page.next)
+
+
+async def every_run(store: Store, query: RunQuery) -> AsyncIterator[RunRow]:
+    """Yield all runs of a query, holding one page in memory."""
+    after = query.after
+    while True:
+        page = await list_runs(store, evolve(query, after=after))
+        for row in page.items:
+            yield row
+        if page.next is None:
+            return
+        after = page.next
+
+
+def is_internal(run: RunRow) -> bool:
+    """Tell whether a run belongs to eventflow itself."""
+    return run.workflow_id.startswith(INTERNAL)
+
+
+async def _page(store: Store, query: RunQuery) -> RunPage:
     try:
-        page = await store.runs(query)
+        return await store.runs(query)
     except ValueError as error:
         raise InvalidInput(
             f"This is not the cursor of a page: {query.after!r}; give the `next` of the page before"
         ) from error
-    return RunList(tuple(item.run for item in page.items), page.next)
 
 
 def _status(given: Status | str) -> Status:

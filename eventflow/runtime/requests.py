@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 from attrs import field, frozen
@@ -55,6 +55,16 @@ class Creation:
     metadata: Mapping[str, object] = field(factory=dict)
     idempotency_key: str | None = None
     actor: str | None = None
+
+
+class RunOptions(TypedDict, total=False):
+    """What may be given along with the workflow and the input of a new run."""
+
+    config: GivenConfig | None
+    priority: int | None
+    metadata: Mapping[str, object] | None
+    idempotency_key: str | None
+    actor: str | None
 
 
 @frozen(kw_only=True)

@@ -5,18 +5,27 @@ from copy import deepcopy
 from typing import Any
 
 from attrs import field, frozen
+from typing_extensions import Unpack
 
 from eventflow.core import events as e
 from eventflow.core.commands import CancelRun, ReceiveSignal
 from eventflow.core.decide import draft
+from eventflow.core.draft import Draft
 from eventflow.core.state import RunState, replay
 from eventflow.core.state import effective as effective_history
-from eventflow.core.values import Status
+from eventflow.core.values import Actor, Status
 from eventflow.definition.schema import Schema, dump_json
 from eventflow.engine.exporting import ExportReport, export_histories
 from eventflow.engine.history_writer import Destination
-from eventflow.engine.journal import Journal
-from eventflow.errors import InvalidOutput, ResultTimeout, RunCancelled, RunFailed
+from eventflow.engine.journal import Journal, unknown_run
+from eventflow.errors import (
+    InvalidOutput,
+    ResultTimeout,
+    RunCancelled,
+    RunFailed,
+    StageNotFound,
+)
+from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_in
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
@@ -207,18 +216,56 @@ class Run:
         value: object,
         *,
         stage: str | None = None,
-        actor: str | None = None,
+        actor: str | Actor | None = None,
         **fields: object,
     ) -> None:
-        """Attach a fact to the run, whatever its status.
+        """Attach a fact to the run, or to a stage as it was executed last, whatever the status.
+
+        Args:
+            key: The name of the fact.
+            value: The fact, as JSON.
+            stage: The stage that it is about, if it is not about the run.
+            actor: Who says so: a name, or a kind, an id and a version.
+            fields: What belongs to it.
 
         Raises:
             RunNotFound: The store has no such run.
+            StageNotFound: The run has no such stage.
         """
-        note = e.RunAnnotated(
-            key, dump_json(value), stage, {name: dump_json(each) for name, each in fields.items()}
-        )
-        await self._shared.journal.record(self.id, [note], self._shared.clock.now(), actor=actor)
+        plain = dump_json(value)
+        plain_fields = {name: dump_json(each) for name, each in fields.items()}
+        given = actor if isinstance(actor, Actor) else None
+
+        def decide(state: RunState) -> Draft:
+            work = Draft(state, self._shared.clock.now())
+            generation, attempt = _execution(state, stage)
+            work.add(
+                e.RunAnnotated(key, plain, stage, plain_fields, generation, attempt, actor=given)
+            )
+            return work
+
+        name = None if actor is None else str(actor)
+        await self._shared.journal.execute(self.id, decide, actor=name)
+
+    async def annotations(self, **wanted: Unpack[AnnotationFilter]) -> list[Annotation]:
+        """List the annotations of the run, in the order in which they were recorded.
+
+        It reads the whole history. Without `effective=True` that includes what is about something
+        that a rewind has cut.
+
+        Args:
+            wanted: `key`, `prefix`, `actor`, `scope`, `stage`, `since`, `until`, `effective`, as
+                `AnnotationFilter` has them; all that are given must hold.
+
+        Raises:
+            InvalidInput: A time has no time zone.
+            RunNotFound: The store has no such run.
+        """
+        asked = Wanted(**wanted)
+        history = await self._shared.journal.store.read([self.id])
+        if not history:
+            raise unknown_run(self.id)
+        return annotations_in(history, asked)
 
     async def export(self, path: Destination, *, overwrite: bool = False) -> ExportReport:
         """Write the run to a history file, which appears once it is whole.
@@ -285,3 +332,18 @@ class Run:
                 return None if stage is None else stage.output_schema
             case _:
                 return None
+
+
+def _execution(state: RunState, stage_id: str | None) -> tuple[int | None, int | None]:
+    """Give the generation and the attempt of a stage as it was executed last, if it was.
+
+    Raises:
+        StageNotFound: The run has no such stage.
+    """
+    if stage_id is None:
+        return None, None
+    if state.plan.find(stage_id) is None:
+        there = ", ".join(f'"{each}"' for each in state.plan.stage_ids())
+        raise StageNotFound(f'Stage "{stage_id}" not found in run {state.run_id}; it has {there}')
+    stage = state.stages.get(stage_id)
+    return (None, None) if stage is None else (stage.generation, stage.attempt)

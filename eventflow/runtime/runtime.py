@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Self
 
 from attrs import frozen
+from typing_extensions import Unpack
 
 from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
@@ -17,13 +18,14 @@ from eventflow.engine.history_writer import Destination
 from eventflow.engine.importing import ImportReport, import_histories
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
+from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
-from eventflow.runtime.driving import poll, transition
+from eventflow.runtime.driving import finish, poll, transition
 from eventflow.runtime.identifiers import new_id, random_number
-from eventflow.runtime.listing import GivenStatus, RunList, filters, list_runs, query_of
+from eventflow.runtime.listing import PAGE, GivenStatus, RunList, filters, list_runs, query_of
 from eventflow.runtime.logs import TransitionLog, logger
-from eventflow.runtime.requests import Creation, GivenConfig, Requests
+from eventflow.runtime.requests import Creation, GivenConfig, Requests, RunOptions
 from eventflow.runtime.run import Handles, Run
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import Unclaimable, UnclaimableRun
@@ -180,6 +182,36 @@ class Runtime:
         handles = self._open_parts.handles
         return Run(await handles.requests.create(asked), handles)
 
+    async def run_and_wait(
+        self,
+        workflow_id: str,
+        input: object = None,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Any:  # noqa: ANN401 - the workflow's output
+        """Create a run, see it through to its end, and give its output.
+
+        If this runtime is no worker, it executes this run, and no other, for as long as this
+        takes, along with any worker elsewhere. A run whose stages wait for other runs needs a
+        worker: `start` one.
+
+        Args:
+            workflow_id: The workflow.
+            input: As for `create_run`.
+            timeout: Seconds to wait at most. Then jobs in hand are given back, and the run stays.
+            options: As for `create_run`; under the idempotency key of a run that has ended already,
+                its output is given at once.
+
+        Raises:
+            As `create_run`, and as `Run.result`.
+        """
+        run = await self.create_run(workflow_id, input, **options)
+        if self._working is not None:
+            return await run.result(timeout)
+        tools, worker_id = self._open_parts.tools, self._worker_id()
+        return await finish(tools, lambda: Worker(tools, worker_id), run, timeout)
+
     def run(self, run_id: str) -> Run:
         """Give the handle to a run; whether it exists is found out when it is used."""
         return Run(run_id, self._open_parts.handles)
@@ -208,7 +240,34 @@ class Runtime:
         query = query_of(
             status=status, workflow=workflow, metadata=metadata, limit=limit, after=after
         )
-        return await list_runs(self._open_parts.handles.journal.store, query)
+        return await list_runs(self._store, query)
+
+    async def annotations(
+        self,
+        *,
+        status: GivenStatus = None,
+        workflow: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        **wanted: Unpack[AnnotationFilter],
+    ) -> AsyncIterator[Annotation]:
+        """Yield the annotations of many runs: newest run first, each run's in order.
+
+        It costs the histories of all runs that status, workflow and metadata leave, since there
+        is no index of annotations: narrow them. A few thousand events are in memory at once, or
+        one history if that is longer.
+
+        Args:
+            status: Only of runs in this status, or in one of these.
+            workflow: Only of runs of this workflow.
+            metadata: Only of runs whose metadata has all these values.
+            wanted: As for `Run.annotations`.
+
+        Raises:
+            InvalidInput: There is no such status, or a time has no time zone.
+        """
+        query = query_of(status=status, workflow=workflow, metadata=metadata, limit=PAGE)
+        async for annotation in annotations_of(self._store, query, Wanted(**wanted)):
+            yield annotation
 
     async def export(
         self,
@@ -233,9 +292,10 @@ class Runtime:
             InvalidInput: There is no such filter or status.
             OSError: The file cannot be written.
         """
-        store = self._open_parts.handles.journal.store
         wanted = query if isinstance(query, RunQuery) else query_of(**filters(query))
-        return await export_histories(store, wanted, path, overwrite=overwrite, progress=progress)
+        return await export_histories(
+            self._store, wanted, path, overwrite=overwrite, progress=progress
+        )
 
     async def import_history(
         self,
@@ -261,8 +321,7 @@ class Runtime:
             OSError: The file cannot be read.
             SchemaTooNew: A newer release wrote the file.
         """
-        store = self._open_parts.handles.journal.store
-        return await import_histories(store, path, only_ended=only_ended, progress=progress)
+        return await import_histories(self._store, path, only_ended=only_ended, progress=progress)
 
     async def transition_run(self, run_id: str) -> RunState:
         """Do whatever is due of one run here and now, without a worker; give its state then.
@@ -354,6 +413,10 @@ class Runtime:
         if self._opened is None:
             raise RuntimeNotOpen("The runtime is not open; use it inside `async with Runtime(...)`")
         return self._opened
+
+    @property
+    def _store(self) -> Store:
+        return self._open_parts.handles.journal.store
 
     async def _close(self, store: Store) -> None:
         """Close a store that this runtime opened itself."""

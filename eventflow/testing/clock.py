@@ -6,6 +6,7 @@ from collections.abc import (
     Awaitable,
     Callable,
     Collection,
+    Coroutine,
     Mapping,
     Sequence,
     Sized,
@@ -315,12 +316,13 @@ class _Watched:
         """Close the store."""
         await self._call(self.store.close())
 
-    async def _call(self, call: Awaitable[T]) -> T:
+    async def _call(self, call: Coroutine[Any, Any, T]) -> T:
         self._calls += 1
         try:
             async with self._clock.turn():
                 return await call
         finally:
+            call.close()  # whoever was cancelled before its turn never made the call
             self._calls -= 1
             self._call_ended.set()
 
@@ -335,7 +337,9 @@ class _Watched:
 class _WatchedBlobs:
     """The blobs of a store, as they are, with each call made as `_Watched` makes its own."""
 
-    def __init__(self, blobs: BlobStore, call: Callable[[Awaitable[Any]], Awaitable[Any]]) -> None:
+    def __init__(
+        self, blobs: BlobStore, call: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
+    ) -> None:
         self._blobs = blobs
         self._call = call
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.postgres import postgres, postgres_url
+from tests.scenarios.test_annotations import *  # noqa: F403
 from tests.scenarios.test_cancelling import *  # noqa: F403 - all tests of the module, as they are
 from tests.scenarios.test_claims import *  # noqa: F403
 from tests.scenarios.test_data_flow import *  # noqa: F403
@@ -12,6 +13,7 @@ from tests.scenarios.test_import import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403
+from tests.scenarios.test_run_and_wait import *  # noqa: F403
 from tests.scenarios.test_steps import *  # noqa: F403
 from tests.scenarios.test_suspension import *  # noqa: F403
 from tests.scenarios.test_workers import *  # noqa: F403

@@ -7,7 +7,7 @@ from eventflow.core import events as e
 from eventflow.core.ai import AICallKind, AITotals, AIUse, PromptPolicy, Tokens
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry
-from eventflow.core.values import ArtifactKind, ErrorInfo, JobKind
+from eventflow.core.values import Actor, ArtifactKind, ErrorInfo, JobKind
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 BLOB = "sha256:" + "01" * 32
@@ -75,7 +75,9 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
     ),
     "stage.logged": e.StageLogged("count", 0, 1, "info", "counted", {"kept": 2}),
     "stage.progressed": e.StageProgressed("count", 0, 1, 0.5, "half", {"done": 1}),
-    "run.annotated": e.RunAnnotated("note", "fine", "count", {"by": "somebody"}),
+    "run.annotated": e.RunAnnotated(
+        "note", "fine", "count", {"by": "somebody"}, 1, 2, Actor("model", "grader", "2026-01")
+    ),
     "artifact.saved": e.ArtifactSaved("count", 0, 1, 5, "table", BLOB, 12, ArtifactKind.JSON),
     "artifact.deleted": e.ArtifactDeleted("count", 0, 1, 5, "table"),
     "result.discarded": e.ResultDiscarded("count", 5, "completed", {"total": 2}),
@@ -102,3 +104,8 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
         discount=Decimal("0.5"),
     ),
 }
+
+OLDER: dict[str, e.Event] = {
+    "run.annotated": e.RunAnnotated("note", "fine", "count", {"by": "somebody"}),
+}
+"""What is read of bytes that were written before a type was given further fields."""

@@ -22,7 +22,7 @@ from eventflow.core.events import (
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidData
 from eventflow.store.codec import SCHEMAS, UPCASTERS, decode, encode
-from tests.store.examples import EXAMPLES
+from tests.store.examples import EXAMPLES, OLDER
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -52,6 +52,13 @@ def test_the_stored_shape_is_pinned(name: str) -> None:
     golden = (GOLDEN / f"{name}.json").read_bytes().removesuffix(b"\n")
     assert encode(EXAMPLES[name]) == (name, SCHEMAS[name], golden)
     assert decode(name, SCHEMAS[name], golden) == EXAMPLES[name]
+
+
+@pytest.mark.parametrize("name", OLDER)
+def test_what_was_written_before_a_field_was_added_can_be_read(name: str) -> None:
+    """The new fields have their defaults."""
+    data = (GOLDEN / "older" / f"{name}.json").read_bytes().removesuffix(b"\n")
+    assert decode(name, 1, data) == OLDER[name]
 
 
 @given(value=json_values)
