@@ -8,6 +8,7 @@ from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.harness import ManualRuntime, runtime
 from eventflow.testing.history import Attempt, History, StageHistory
 from eventflow.testing.specification import Given, When, given, like
+from eventflow.testing.stages import StageOutcome, run_check, run_stage
 
 __all__ = [
     "MISSING",
@@ -19,9 +20,12 @@ __all__ = [
     "ManualRuntime",
     "NothingLeft",
     "StageHistory",
+    "StageOutcome",
     "When",
     "differences",
     "given",
     "like",
+    "run_check",
+    "run_stage",
     "runtime",
 ]

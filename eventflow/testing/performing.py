@@ -1,0 +1,119 @@
+"""Calls the code of one stage on a run as it was claimed, as a worker does, without a store.
+
+What it leads to is decided by the core on the same run. Nothing is appended anywhere.
+"""
+
+import asyncio
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from attrs import frozen
+
+from eventflow.core import events as e
+from eventflow.core.decide import draft
+from eventflow.core.stage import StageState
+from eventflow.core.state import RunState
+from eventflow.definition.workflow import AnyStage, Workflow
+from eventflow.runtime.clock import Clock
+from eventflow.runtime.execution import Execution, Postpone
+from eventflow.runtime.job import Job
+from eventflow.testing.clock import ManualClock
+
+
+class Moment:
+    """A clock that stands still at one time; whoever sleeps on it waits in real time."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many real seconds."""
+        await asyncio.sleep(seconds)
+
+    def align(self, store_time: datetime) -> None:
+        """Do nothing: no store knows this time better."""
+
+
+@frozen
+class Performed:
+    """What came of a claim.
+
+    Attributes:
+        event: What would be recorded of it; None if a check is not ready yet.
+        recorded_at: When.
+        next_check: When the next check would be due, if it is not ready yet.
+        run: The run behind the event.
+        notes: What the code said meanwhile: logs, progress, annotations.
+    """
+
+    event: e.Event | None
+    recorded_at: datetime
+    next_check: datetime | None
+    run: RunState
+    notes: tuple[e.Note, ...]
+
+
+@frozen
+class Performer:
+    """How stages are called.
+
+    Attributes:
+        threads: Where plain functions run.
+        clock: The time; None lets it stand still at that of each claim.
+        random: The number that jitters a retry.
+    """
+
+    threads: ThreadPoolExecutor
+    clock: ManualClock | None = None
+    random: float = 0.5
+
+    async def perform(
+        self, run: RunState, state: StageState, stage: AnyStage, workflow: Workflow[Any, Any]
+    ) -> Performed:
+        """Do what the current claim of a stage is for.
+
+        Args:
+            run: The run right behind the claim.
+            state: The stage there.
+            stage: The code of the stage.
+            workflow: The code of the stages before it.
+
+        Raises:
+            ValueError: The stage is not claimed.
+        """
+        if state.claim is None:
+            raise ValueError(f'stage "{state.id}" is not claimed')
+        notes: list[e.Note] = []
+
+        async def record(_: str, note: e.Note) -> None:
+            notes.append(note)
+
+        clock: Clock = self.clock or Moment(run.recorded_at)
+        execution = Execution(clock, self.threads, record, lambda: self.random)
+        job = Job(run, state, state.claim.token, workflow)
+        job.stage = stage
+        work = execution.perform(job)
+        report = await (work if self.clock is None else self.clock.run_until(work))
+        if isinstance(report, Postpone):
+            return Performed(None, clock.now(), report.due_at, run, tuple(notes))
+        decided = draft(run, report)
+        return Performed(decided.events[0], decided.now, None, decided.run, tuple(notes))
+
+
+@contextmanager
+def performer(
+    clock: ManualClock | None = None, random: float = 0.5
+) -> Generator[Performer, None, None]:
+    """Give what calls stages; at the end its threads are not waited for."""
+    threads = ThreadPoolExecutor(thread_name_prefix="eventflow-testing")
+    try:
+        yield Performer(threads, clock, random)
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,26 @@
+"""Stages that differ in one thing from one that there is, which itself is never changed."""
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+
+from eventflow.definition.schema import Schema
+from eventflow.definition.stage import Stage
+from eventflow.definition.workflow import AnyStage
+
+
+def with_function(stage: AnyStage, function: Callable[[Any], Any]) -> AnyStage:
+    """Give a stage with another function, and all else as it is."""
+    return _with_check_of(stage, evolve(stage, function=function))
+
+
+def without_input(stage: AnyStage) -> AnyStage:
+    """Give a stage that works without an input, and all else as it is."""
+    return _with_check_of(stage, evolve(stage, input_schema=Schema(None)))
+
+
+def _with_check_of(stage: AnyStage, variant: Stage[Any, Any]) -> AnyStage:
+    if stage.check_function is not None:
+        variant.check(stage.check_function)
+    return variant
