@@ -1,6 +1,8 @@
 """What a stage is given: a Protocol, so that no stage depends on the runtime that calls it."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from datetime import datetime
+from random import Random  # noqa: TID251 - only the type
 from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar
@@ -105,6 +107,16 @@ class StageContext(Protocol[Input_co, Config_co]):
     @property
     def token(self) -> int:
         """The fencing token of this attempt; it is higher with every later claim of the run."""
+        ...
+
+    @property
+    def claimed_at(self) -> datetime:
+        """When this attempt began, in the store's time; a replay of the attempt gets the same."""
+        ...
+
+    @property
+    def random(self) -> Random:
+        """Random numbers that a replay of this attempt gets again; never use them for secrets."""
         ...
 
     @property

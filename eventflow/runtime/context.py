@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from copy import deepcopy
 from datetime import datetime
+from random import Random  # noqa: TID251 - only the type
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
+from eventflow.runtime.identifiers import seeded_random
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import Steps
 
@@ -78,6 +80,7 @@ class Context:
         self._record = record
         self._steps = steps
         self._now = now
+        self._random: Random | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self.run_id = job.run.run_id
@@ -88,6 +91,7 @@ class Context:
         self.attempt = job.state.attempt
         self.generation = job.state.generation
         self.token = job.token
+        self.claimed_at = job.run.recorded_at
         self.input: Any = input
         self.config: Any = config
         self.metadata: Mapping[str, JSON] = MappingProxyType(deepcopy(dict(job.run.metadata)))
@@ -99,6 +103,13 @@ class Context:
     def cancelled(self) -> bool:
         """Whether the claim was lost: the run was cancelled or rewound, or the lease expired."""
         return self._job.lost
+
+    @property
+    def random(self) -> Random:
+        """Random numbers that are the same whenever this attempt is replayed."""
+        if self._random is None:
+            self._random = seeded_random(f"{self.idempotency_key}:{self.token}")
+        return self._random
 
     @property
     def idempotency_key(self) -> str:

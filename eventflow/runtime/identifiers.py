@@ -16,3 +16,8 @@ def new_id() -> str:
 def random_number() -> float:
     """Draw a number from 0 to 1, for jitter."""
     return random.random()  # noqa: S311 - nothing secret depends on jitter
+
+
+def seeded_random(seed: str) -> random.Random:
+    """Give random numbers that are the same for the same seed, on every machine."""
+    return random.Random(seed)  # noqa: S311 - whoever knows the seed knows them all

@@ -3,28 +3,36 @@
 What a store must pass is in `eventflow.testing.conformance`, which needs pytest.
 """
 
+from eventflow.testing.acceptance import CheckReport, Mismatch, Part, check
 from eventflow.testing.clock import ManualClock, NothingLeft
 from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.harness import ManualRuntime, runtime
 from eventflow.testing.history import Attempt, History, StageHistory
+from eventflow.testing.loading import load, load_all
 from eventflow.testing.specification import Given, When, given, like
 from eventflow.testing.stages import StageOutcome, run_check, run_stage
 
 __all__ = [
     "MISSING",
     "Attempt",
+    "CheckReport",
     "Difference",
     "Given",
     "History",
     "ManualClock",
     "ManualRuntime",
+    "Mismatch",
     "NothingLeft",
+    "Part",
     "StageHistory",
     "StageOutcome",
     "When",
+    "check",
     "differences",
     "given",
     "like",
+    "load",
+    "load_all",
     "run_check",
     "run_stage",
     "runtime",

@@ -138,6 +138,11 @@ class StageHistory:
         return self.state.artifacts
 
     @property
+    def steps(self) -> Mapping[str, JSON]:
+        """The outputs of its durable steps, by name."""
+        return self.state.steps
+
+    @property
     def error(self) -> ErrorInfo | None:
         """The last error, also of an attempt that was made again."""
         return self.state.error

@@ -4,7 +4,7 @@ What it leads to is decided by the core on the same run. Nothing is appended any
 """
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,6 +16,7 @@ from eventflow.core import events as e
 from eventflow.core.decide import draft
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
+from eventflow.core.values import JSON
 from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Execution, Postpone
@@ -51,6 +52,7 @@ class Performed:
         next_check: When the next check would be due, if it is not ready yet.
         run: The run behind the event.
         notes: What the code said meanwhile: logs, progress, annotations.
+        steps: The outputs of the durable steps whose functions were called, by name.
     """
 
     event: e.Event | None
@@ -58,6 +60,30 @@ class Performed:
     next_check: datetime | None
     run: RunState
     notes: tuple[e.Note, ...]
+    steps: Mapping[str, JSON]
+
+
+class _Said:
+    """Takes down what the code says, where a worker would append it."""
+
+    def __init__(self) -> None:
+        self._notes: list[e.Note] = []
+        self._steps: dict[str, JSON] = {}
+
+    async def note(self, _: str, note: e.Note) -> None:
+        self._notes.append(note)
+
+    async def steps(self, _: Job, completed: Sequence[tuple[str, JSON]]) -> None:
+        self._steps.update(completed)
+
+    def performed(
+        self,
+        event: e.Event | None,
+        recorded_at: datetime,
+        run: RunState,
+        next_check: datetime | None = None,
+    ) -> Performed:
+        return Performed(event, recorded_at, next_check, run, tuple(self._notes), self._steps)
 
 
 @frozen
@@ -90,21 +116,23 @@ class Performer:
         """
         if state.claim is None:
             raise ValueError(f'stage "{state.id}" is not claimed')
-        notes: list[e.Note] = []
-
-        async def record(_: str, note: e.Note) -> None:
-            notes.append(note)
-
+        said = _Said()
         clock: Clock = self.clock or Moment(run.recorded_at)
-        execution = Execution(clock, self.threads, record, lambda: self.random)
+        execution = Execution(
+            clock=clock,
+            threads=self.threads,
+            record=said.note,
+            record_steps=said.steps,
+            random=lambda: self.random,
+        )
         job = Job(run, state, state.claim.token, workflow)
         job.stage = stage
         work = execution.perform(job)
         report = await (work if self.clock is None else self.clock.run_until(work))
         if isinstance(report, Postpone):
-            return Performed(None, clock.now(), report.due_at, run, tuple(notes))
+            return said.performed(None, clock.now(), run, report.due_at)
         decided = draft(run, report)
-        return Performed(decided.events[0], decided.now, None, decided.run, tuple(notes))
+        return said.performed(decided.events[0], decided.now, decided.run)
 
 
 @contextmanager

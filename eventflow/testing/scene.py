@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import fields, frozen
+from attrs import field, fields, frozen
 
 from eventflow.core import events as e
 from eventflow.core.retry import Retry
@@ -45,6 +45,7 @@ class Scene:
         metadata: What the run was created with.
         suspended: The state that it suspended with, in a list of one; empty if it did not.
         signal: The payload of the signal that woke it, likewise.
+        steps: The outputs of the steps that it has completed, by name.
     """
 
     stage: AnyStage
@@ -58,14 +59,15 @@ class Scene:
     metadata: Mapping[str, JSON]
     suspended: Sequence[JSON] = ()
     signal: Sequence[JSON] = ()
+    steps: Mapping[str, JSON] = field(factory=dict)
 
     def claimed(self, kind: JobKind) -> RunState:
         """Give the run right behind the claim of the stage."""
-        events = [self._created(), *self._begun()]
+        events = [self._created(), *self._begun(), *self._stepped()]
         if self.suspended:
             events.append(self._waited())
             if kind is JobKind.EXECUTE:
-                events += self._woken()
+                events += self._woken(len(events))
             events.append(self._claim(kind))
         facts = (
             e.Recorded(RUN_ID, version, self.now, event)
@@ -96,6 +98,10 @@ class Scene:
     def _claim(self, kind: JobKind) -> e.Event:
         return e.JobClaimed(self.stage.id, self.generation, self.attempt, WORKER, LEASE, kind)
 
+    def _stepped(self) -> list[e.Event]:
+        at = self.stage.id, self.generation, self.attempt, CLAIMED
+        return [e.StepCompleted(*at, name, output) for name, output in self.steps.items()]
+
     def _waited(self) -> e.Event:
         return e.StageSuspended(
             stage=self.stage.id,
@@ -108,12 +114,12 @@ class Scene:
             signal=self._awaited,
         )
 
-    def _woken(self) -> list[e.Event]:
+    def _woken(self, version: int) -> list[e.Event]:
         at = self.stage.id, self.generation, self.attempt
         if not self.signal:
             return [e.StageResumed(*at, "reentered")]
         received = e.SignalReceived(self._awaited, self.signal[0])
-        return [received, e.StageResumed(*at, "signal", CLAIMED + 2)]
+        return [received, e.StageResumed(*at, "signal", version + 1)]
 
     @property
     def _awaited(self) -> str:
@@ -145,6 +151,7 @@ def scene_of(
     metadata: Mapping[str, object],
     suspended: Sequence[object],
     signal: Sequence[object],
+    steps: Mapping[str, object],
     workflow: Workflow[Any, Any] | None,
     now: datetime,
 ) -> Scene:
@@ -169,6 +176,10 @@ def scene_of(
         metadata=stored_metadata(metadata),
         suspended=[stored_value(stage.state_schema, each, InvalidOutput) for each in suspended],
         signal=[dump_json(each, InvalidInput, "the signal") for each in signal],
+        steps={
+            name: dump_json(each, InvalidOutput, f'the output of step "{name}"')
+            for name, each in steps.items()
+        },
     )
 
 

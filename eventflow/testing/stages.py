@@ -44,6 +44,7 @@ async def run_stage(
     metadata: Mapping[str, object] | None = None,
     resume_state: object = NOT_GIVEN,
     signal: object = NOT_GIVEN,
+    steps: Mapping[str, object] | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
 ) -> "StageOutcome[Out]":
@@ -59,6 +60,8 @@ async def run_stage(
         metadata: What the run was created with.
         resume_state: The state that it suspended with before, to execute it again.
         signal: The payload of the signal that woke it.
+        steps: The outputs of durable steps that completed in an earlier attempt, by name; their
+            functions are not called.
         workflow: Where the stage is; by default a workflow of its own.
         clock: The time, which then moves as far as it must. By default it stands still, and
             timeouts are real.
@@ -80,6 +83,7 @@ async def run_stage(
         metadata=metadata or {},
         suspended=suspended,
         signal=() if signal is NOT_GIVEN else (signal,),
+        steps=steps or {},
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
@@ -96,6 +100,7 @@ async def run_check(
     attempt: int = 1,
     generation: int = 0,
     metadata: Mapping[str, object] | None = None,
+    steps: Mapping[str, object] | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
 ) -> "StageOutcome[Out]":
@@ -110,6 +115,7 @@ async def run_check(
         attempt: Likewise.
         generation: Likewise.
         metadata: Likewise.
+        steps: Likewise.
         workflow: Likewise.
         clock: Likewise.
 
@@ -130,6 +136,7 @@ async def run_check(
         metadata=metadata or {},
         suspended=(state,),
         signal=(),
+        steps=steps or {},
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
@@ -247,6 +254,11 @@ class StageOutcome(Generic[Out]):
     def retry_after(self) -> float | None:
         """Seconds until it is tried again; None if it is not."""
         return self.event.delay if isinstance(self.event, e.StageAttemptFailed) else None
+
+    @property
+    def steps(self) -> Mapping[str, JSON]:
+        """The outputs of the durable steps whose functions were called, by name."""
+        return self._performed.steps
 
     @property
     def logs(self) -> tuple[e.StageLogged, ...]:

@@ -8,6 +8,7 @@ from attrs import frozen
 
 import eventflow as ef
 from eventflow.errors import OutputNotFound
+from eventflow.runtime.identifiers import seeded_random
 from eventflow.testing.clock import ManualClock
 from tests.runtime.conftest import Open
 
@@ -282,3 +283,41 @@ async def test_a_cancelled_stage_can_see_it(open_runtime: Open, clock: ManualClo
     await run.cancel()
     await clock.settle()
     assert seen == [False, True]
+
+
+async def test_an_attempt_knows_when_it_began(open_runtime: Open, clock: ManualClock) -> None:
+    """It is the recorded time of the claim, of each attempt its own, and moves no further."""
+    seen = []
+
+    @ef.stage(retry=ef.Retry(max_attempts=2, initial=60))
+    async def work(ctx: ef.StageContext[int]) -> None:
+        await clock.sleep(5)
+        seen.append(ctx.claimed_at)
+        if ctx.attempt == 1:
+            raise ConnectionError
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(work).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.run_until(run.result())
+    history = await run.history()
+    assert seen == [each.recorded_at for each in history if each.type == "job.claimed"]
+    assert len(set(seen)) == 2
+
+
+async def test_chance_is_that_of_the_attempt(open_runtime: Open, clock: ManualClock) -> None:
+    """Every attempt has random numbers of its own, and whoever knows the claim can draw them."""
+    drawn = []
+
+    @ef.stage(retry=ef.Retry(max_attempts=2))
+    async def work(ctx: ef.StageContext[int]) -> None:
+        drawn.append((ctx.random.random(), ctx.random.randrange(1000)))
+        again = seeded_random(f"{ctx.run_id}:work:0:{ctx.token}")
+        assert drawn[-1] == (again.random(), again.randrange(1000))
+        if ctx.attempt == 1:
+            raise ConnectionError
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(work).build())
+    await runtime.start()
+    await clock.run_until((await runtime.create_run("w", 0)).result())
+    assert len(set(drawn)) == 2

@@ -207,6 +207,21 @@ async def test_only_a_stage_with_a_check_can_be_checked() -> None:
         await run_check(double, None)
 
 
+async def test_steps_that_are_given_are_not_called() -> None:
+    """A step that an earlier attempt completed gives its output; any other is called, and told."""
+
+    async def page(number: int) -> int:
+        return number * 10
+
+    @ef.stage
+    async def fetch(ctx: ef.StageContext[int]) -> list[int]:
+        return [await ctx.step(f"page-{n}", page, n) for n in range(ctx.input)]
+
+    done = await run_stage(fetch, 3, steps={"page-1": 7})
+    assert done.output == [0, 7, 20]
+    assert done.steps == {"page-0": 0, "page-2": 20}
+
+
 def test_a_plain_stage_needs_no_event_loop_of_the_test() -> None:
     """A stage in a thread, and a test without a plugin for coroutines, work alike."""
 
