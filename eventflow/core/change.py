@@ -1,8 +1,11 @@
 """Copies a frozen value with some fields changed: what folding does most, made cheap."""
 
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Fields: TypeAlias = dict[str, object]
+"""What an event changes of a value, by field: gathered first, so that it is copied once."""
 
 
 def changed(value: T, **fields: object) -> T:

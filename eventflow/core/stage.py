@@ -7,7 +7,7 @@ from typing import TypeAlias, assert_never
 from attrs import field, frozen
 
 from eventflow.core import events as e
-from eventflow.core.change import changed
+from eventflow.core.change import Fields, changed
 from eventflow.core.laws import stage_step
 from eventflow.core.steps import NO_STEPS, Steps
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
@@ -154,24 +154,22 @@ def evolve_stage(stage: StageState, event: StageEvent, fact: e.Fact) -> StageSta
     status = stage_step(stage.status, event, kind)
     if isinstance(event, e.StepCompleted):
         return changed(stage, steps=stage.steps.adding(event.name, event.output))
-    return changed(_after(stage, event, fact), status=status)
+    return changed(stage, **_fold(stage, event, fact), status=status)
 
 
-def _after(stage: StageState, event: Move, fact: e.Fact) -> StageState:
+def _fold(stage: StageState, event: Move, fact: e.Fact) -> Fields:
     """Choose the fold of an event by its class; the status comes from the table."""
     match event:
         case e.JobClaimed():
             return _claimed(stage, event, fact)
         case e.StageCompleted():
-            return _completed(stage, event, fact)
+            return _completed(event, fact)
         case e.StageFailed():
-            return changed(
-                ended(stage, Status.FAILED, fact), attempt=event.attempt, error=event.error
-            )
+            return {**_over(fact), "attempt": event.attempt, "error": event.error}
         case e.StageAttemptFailed():
             return _attempt_failed(stage, event)
         case e.StageSuspended():
-            return _suspended(stage, event, fact)
+            return _suspended(event, fact)
         case e.StageResumed():
             return _resumed(stage, event, fact)
         case e.LeaseExpired():
@@ -180,97 +178,87 @@ def _after(stage: StageState, event: Move, fact: e.Fact) -> StageState:
             assert_never(event)
 
 
-def ended(stage: StageState, status: Status, fact: e.Fact) -> StageState:
-    """End the life of a stage: nothing is due of it any more."""
-    return changed(
-        stage,
-        status=status,
-        claim=None,
-        suspension=None,
-        resumption=None,
-        due_at=None,
-        ended_at=fact.recorded_at,
-        ended=fact.version,
-    )
+def ended(status: Status, fact: e.Fact) -> Fields:
+    """End the life of a stage in this status: nothing is due of it any more."""
+    return {**_over(fact), "status": status}
 
 
-def _claimed(stage: StageState, event: e.JobClaimed, fact: e.Fact) -> StageState:
+def _over(fact: e.Fact) -> Fields:
+    return {
+        "claim": None,
+        "suspension": None,
+        "resumption": None,
+        "due_at": None,
+        "ended_at": fact.recorded_at,
+        "ended": fact.version,
+    }
+
+
+def _claimed(stage: StageState, event: e.JobClaimed, fact: e.Fact) -> Fields:
     lease_until = fact.recorded_at + timedelta(seconds=event.lease)
-    return changed(
-        stage,
-        claim=Claim(fact.version, event.worker, event.kind, lease_until),
-        due_at=lease_until,
-        started_at=stage.started_at or fact.recorded_at,
-    )
+    return {
+        "claim": Claim(fact.version, event.worker, event.kind, lease_until),
+        "due_at": lease_until,
+        "started_at": stage.started_at or fact.recorded_at,
+    }
 
 
-def _completed(stage: StageState, event: e.StageCompleted, fact: e.Fact) -> StageState:
-    return changed(
-        ended(stage, Status.COMPLETED, fact),
-        output=event.output,
-        metrics=event.metrics,
-        artifacts=event.artifacts,
-        error=None,
-    )
+def _completed(event: e.StageCompleted, fact: e.Fact) -> Fields:
+    return {
+        **_over(fact),
+        "output": event.output,
+        "metrics": event.metrics,
+        "artifacts": event.artifacts,
+        "error": None,
+    }
 
 
-def _attempt_failed(stage: StageState, event: e.StageAttemptFailed) -> StageState:
+def _attempt_failed(stage: StageState, event: e.StageAttemptFailed) -> Fields:
     """Wait for the next attempt; after a failed check the stage stays suspended."""
+    failed: Fields = {"claim": None, "due_at": event.retry_at, "error": event.error}
     if event.kind is JobKind.CHECK:
-        return changed(
-            stage,
-            claim=None,
-            suspension=_one_more_failure(stage.suspension),
-            due_at=event.retry_at,
-            error=event.error,
-        )
-    return changed(
-        stage,
-        claim=None,
-        suspension=None,
-        attempt=event.attempt + 1,
-        due_at=event.retry_at,
-        error=event.error,
-    )
+        return {**failed, "suspension": _one_more_failure(stage.suspension)}
+    return {**failed, "suspension": None, "attempt": event.attempt + 1}
 
 
 def _one_more_failure(suspension: Suspension | None) -> Suspension | None:
     return suspension and changed(suspension, failures=suspension.failures + 1)
 
 
-def _suspended(stage: StageState, event: e.StageSuspended, fact: e.Fact) -> StageState:
-    return changed(
-        stage,
-        claim=None,
-        suspension=Suspension(
-            state=event.state,
-            since=fact.recorded_at,
-            check_at=event.check_at,
-            deadline=event.deadline,
-            signal=event.signal,
-        ),
-        resumption=None,
-        due_at=event.check_at or event.deadline,
-        error=None,
+def _suspended(event: e.StageSuspended, fact: e.Fact) -> Fields:
+    suspension = Suspension(
+        state=event.state,
+        since=fact.recorded_at,
+        check_at=event.check_at,
+        deadline=event.deadline,
+        signal=event.signal,
     )
+    return {
+        "claim": None,
+        "suspension": suspension,
+        "resumption": None,
+        "due_at": event.check_at or event.deadline,
+        "error": None,
+    }
 
 
-def _resumed(stage: StageState, event: e.StageResumed, fact: e.Fact) -> StageState:
-    return changed(
-        stage,
-        claim=None,
-        suspension=None,
-        resumption=Resumption(stage.suspension.state if stage.suspension else None, event.signal),
-        due_at=fact.recorded_at,
-        error=None,
-    )
+def _resumed(stage: StageState, event: e.StageResumed, fact: e.Fact) -> Fields:
+    state = stage.suspension.state if stage.suspension else None
+    return {
+        "claim": None,
+        "suspension": None,
+        "resumption": Resumption(state, event.signal),
+        "due_at": fact.recorded_at,
+        "error": None,
+    }
 
 
-def _lease_expired(stage: StageState, event: e.LeaseExpired, fact: e.Fact) -> StageState:
+def _lease_expired(stage: StageState, event: e.LeaseExpired, fact: e.Fact) -> Fields:
     """Make the job due again at once; only a timeout has used something up."""
-    freed = changed(stage, claim=None, due_at=fact.recorded_at)
+    freed: Fields = {"claim": None, "due_at": fact.recorded_at}
     if event.reason == e.LEASE_RELEASED:
         return freed
+    freed["error"] = LEASE_LOST
     if event.kind is JobKind.CHECK:
-        return changed(freed, suspension=_one_more_failure(stage.suspension), error=LEASE_LOST)
-    return changed(freed, attempt=event.attempt + 1, error=LEASE_LOST)
+        return {**freed, "suspension": _one_more_failure(stage.suspension)}
+    return {**freed, "attempt": event.attempt + 1}

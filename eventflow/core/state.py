@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar, assert_never
 from attrs import field, frozen
 
 from eventflow.core import events as e
-from eventflow.core.change import changed
+from eventflow.core.change import Fields, changed
 from eventflow.core.laws import run_step
 from eventflow.core.plan import Plan
 from eventflow.core.spending import NO_SPENDING, AISpending, called, rewound
@@ -146,12 +146,12 @@ def evolve(state: RunState | None, fact: e.Fact) -> RunState:
     if fact.version <= state.version:
         raise ValueError(f"version {fact.version} cannot follow version {state.version}")
     try:
-        after = _transition(state, fact.event, fact)
+        fields = _fold(state, fact.event, fact)
     except ValueError:
         if not state.unknown:
             raise
-        after = state
-    return changed(after, version=fact.version, recorded_at=fact.recorded_at)
+        fields = {}
+    return changed(state, version=fact.version, recorded_at=fact.recorded_at, **fields)
 
 
 def replay(history: Iterable[e.Fact]) -> RunState:
@@ -216,7 +216,7 @@ def _created(fact: e.Fact) -> RunState:
     )
 
 
-def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
+def _fold(state: RunState, event: e.Event, fact: e.Fact) -> Fields:
     """Choose the fold of an event by its class; each class has exactly one."""
     match event:
         case (
@@ -227,11 +227,11 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
             | e.ArtifactDeleted()
             | e.ResultDiscarded()
         ):
-            return state
+            return {}
         case e.AICalled():
-            return changed(state, ai=called(state.ai, event, _boundary(state)))
+            return {"ai": called(state.ai, event, _boundary(state))}
         case e.UnknownEvent():
-            return changed(state, unknown=(*state.unknown, (fact.version, event.type)))
+            return {"unknown": (*state.unknown, (fact.version, event.type))}
         case e.StageScheduled():
             return _with_stage(state, scheduled(event, fact), event)
         case (
@@ -244,9 +244,9 @@ def _transition(state: RunState, event: e.Event, fact: e.Fact) -> RunState:
             | e.StageResumed()
             | e.LeaseExpired()
         ):
-            return _stage_transition(state, event, fact)
+            return _fold_stage_event(state, event, fact)
         case _:
-            return _run_transition(state, event, fact)
+            return _fold_run_event(state, event, fact)
 
 
 def _boundary(state: RunState) -> int:
@@ -255,17 +255,17 @@ def _boundary(state: RunState) -> int:
     return max(scheduled, state.ending.version if state.ending is not None else 0)
 
 
-def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
+def _fold_run_event(state: RunState, event: RunEvent, fact: e.Fact) -> Fields:
     match event:
         case e.RunCreated():
             raise ValueError("a run cannot be created twice")
         case e.RunStarted():
             run_step(state.status, event)
-            started = changed(state, started_at=fact.recorded_at, started=fact.version)
-            return changed(started, status=_status_of(started))
+            status = _status(fact.version, state.stages)
+            return {"started_at": fact.recorded_at, "started": fact.version, "status": status}
         case e.SignalReceived():
             signal = Signal(event.name, event.payload, fact.version)
-            return changed(state, signals=(*state.signals, signal))
+            return {"signals": (*state.signals, signal)}
         case e.RunCompleted():
             return _ended(state, event, Ending(fact.version, fact.recorded_at, output=event.output))
         case e.RunFailed():
@@ -279,21 +279,20 @@ def _run_transition(state: RunState, event: RunEvent, fact: e.Fact) -> RunState:
             assert_never(event)
 
 
-def _ended(state: RunState, event: RunEvent, ending: Ending) -> RunState:
-    status = run_step(state.status, event) or state.status
-    return changed(state, status=status, ending=ending)
+def _ended(state: RunState, event: RunEvent, ending: Ending) -> Fields:
+    return {"status": run_step(state.status, event) or state.status, "ending": ending}
 
 
-def _cancelled(state: RunState, event: e.RunCancelled, fact: e.Fact) -> RunState:
+def _cancelled(state: RunState, event: e.RunCancelled, fact: e.Fact) -> Fields:
+    ending = Ending(fact.version, fact.recorded_at, reason=event.reason)
     stages = {
-        stage.id: ended(stage, Status.CANCELLED, fact) if stage.alive else stage
+        stage.id: changed(stage, **ended(Status.CANCELLED, fact)) if stage.alive else stage
         for stage in state.stages.values()
     }
-    ending = Ending(fact.version, fact.recorded_at, reason=event.reason)
-    return changed(_ended(state, event, ending), stages=stages)
+    return {**_ended(state, event, ending), "stages": stages}
 
 
-def _rewound(state: RunState, event: e.RunRewound) -> RunState:
+def _rewound(state: RunState, event: e.RunRewound) -> Fields:
     """Take back everything beyond the cut, as if it had never been folded.
 
     In an effective history there is nothing beyond the cut, so the run has not ended there.
@@ -301,46 +300,44 @@ def _rewound(state: RunState, event: e.RunRewound) -> RunState:
     if state.version > event.cut:
         run_step(state.status, event)
     started = state.started if state.started <= event.cut else 0
-    after = changed(
-        state,
-        plan=event.plan,
-        config=event.config,
-        input=event.input,
-        generation=event.generation,
-        # Earlier groups had completed before the group was scheduled, and so before the cut.
-        stages={stage.id: stage for stage in state.stages.values() if stage.group < event.group},
-        signals=tuple(
+    # Earlier groups had completed before the group was scheduled, and so before the cut.
+    stages = {stage.id: stage for stage in state.stages.values() if stage.group < event.group}
+    return {
+        "plan": event.plan,
+        "config": event.config,
+        "input": event.input,
+        "generation": event.generation,
+        "stages": stages,
+        "signals": tuple(
             signal if signal.used <= event.cut else changed(signal, used=0)
             for signal in state.signals
             if signal.version <= event.cut
         ),
-        started=started,
-        started_at=state.started_at if started else None,
-        ending=None,
-        ai=rewound(state.ai, event),
-        unknown=tuple(each for each in state.unknown if each[0] <= event.cut),
-    )
-    return changed(after, status=_status_of(after))
+        "started": started,
+        "started_at": state.started_at if started else None,
+        "status": _status(started, stages),
+        "ending": None,
+        "ai": rewound(state.ai, event),
+        "unknown": tuple(each for each in state.unknown if each[0] <= event.cut),
+    }
 
 
-def _stage_transition(state: RunState, event: StageEvent, fact: e.Fact) -> RunState:
+def _fold_stage_event(state: RunState, event: StageEvent, fact: e.Fact) -> Fields:
     stage = state.stages.get(event.stage)
     if stage is None:
         raise ValueError(f'stage "{event.stage}" was never scheduled')
-    after = _with_stage(state, evolve_stage(stage, event, fact), event)
+    fields = _with_stage(state, evolve_stage(stage, event, fact), event)
     if isinstance(event, e.StageResumed) and event.signal is not None:
-        return changed(after, signals=_used(state.signals, event.signal, fact.version))
-    return after
+        fields["signals"] = _used(state.signals, event.signal, fact.version)
+    return fields
 
 
-def _with_stage(
-    state: RunState, stage: StageState, event: StageEvent | e.StageScheduled
-) -> RunState:
+def _with_stage(state: RunState, stage: StageState, event: StageEvent | e.StageScheduled) -> Fields:
     """Put a stage into a run, which its stages can neither end nor bring back."""
     if state.ending is not None:
         raise ValueError(f"{type(event).__name__} cannot happen to a {state.status} run")
-    after = changed(state, stages={**state.stages, stage.id: stage})
-    return changed(after, status=_status_of(after))
+    stages = {**state.stages, stage.id: stage}
+    return {"stages": stages, "status": _status(state.started, stages)}
 
 
 def _used(signals: tuple[Signal, ...], version: int, used: int) -> tuple[Signal, ...]:
@@ -349,9 +346,14 @@ def _used(signals: tuple[Signal, ...], version: int, used: int) -> tuple[Signal,
     )
 
 
-def _status_of(state: RunState) -> Status:
+def _status(started: int, stages: Mapping[str, StageState]) -> Status:
     """Derive the status of a run that has not ended from its stages."""
-    if not state.started:
+    if not started:
         return Status.PENDING
-    waiting = [stage.suspension is not None for stage in state.stages.values() if stage.alive]
-    return Status.SUSPENDED if waiting and all(waiting) else Status.RUNNING
+    waiting = False
+    for stage in stages.values():
+        if stage.alive:
+            if stage.suspension is None:
+                return Status.RUNNING
+            waiting = True
+    return Status.SUSPENDED if waiting else Status.RUNNING
