@@ -44,9 +44,15 @@ def event_hash(
     Raises:
         ValueError: The time has no time zone.
     """
-    header = (run_id, str(version), type, str(schema), _rfc3339(recorded_at), actor, op_id)
-    fields = b"".join(map(_length_prefixed, header))
-    return sha256(b"\0" + fields + sha256(data).digest() + previous).digest()
+    return sha256(
+        b"\0"
+        + _often(run_id)
+        + _often(str(version))
+        + _of_kind(type, schema)
+        + _of_operation(recorded_at, actor, op_id)
+        + sha256(data).digest()
+        + previous
+    ).digest()
 
 
 def seal(
@@ -185,7 +191,6 @@ def _rehashed(event: StoredEvent, previous: bytes, version: int | None = None) -
     )
 
 
-@lru_cache(maxsize=4096)  # most fields are those of the event before
 def _length_prefixed(field: str | None) -> bytes:
     if field is None:
         return _ABSENT
@@ -193,12 +198,23 @@ def _length_prefixed(field: str | None) -> bytes:
     return len(encoded).to_bytes(4, "big") + encoded
 
 
+_often = lru_cache(maxsize=4096)(_length_prefixed)
+"""For what comes again and again: few runs are active at once, and few versions are high."""
+
+
+@lru_cache(maxsize=256)
+def _of_kind(type: str, schema: int) -> bytes:
+    return _length_prefixed(type) + _length_prefixed(str(schema))
+
+
+@lru_cache(maxsize=64)  # the events of one append share all of this
+def _of_operation(recorded_at: datetime, actor: str | None, op_id: str) -> bytes:
+    time = _length_prefixed(_rfc3339(recorded_at))
+    return time + _length_prefixed(actor) + _length_prefixed(op_id)
+
+
 def _rfc3339(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
-    return _utc_text(moment if moment.tzinfo is UTC else moment.astimezone(UTC))
-
-
-@lru_cache(maxsize=64)  # the events of one append share their time
-def _utc_text(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

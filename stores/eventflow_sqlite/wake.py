@@ -34,7 +34,8 @@ class Watch:
 
     async def wait(self, after: int, timeout: float) -> int:
         """Wait for an append beyond a position, or for `timeout` seconds; tell the newest known."""
-        self._look()
+        if self._timer is None:  # else there was a look a moment ago, and the next is due
+            self._look()
         if self._newest <= after:
             await self._sleep(after, timeout)
         return self._newest
