@@ -2,11 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+
+class Timer(Protocol):
+    """Something that will happen."""
+
+    def cancel(self) -> object:
+        """Let it not happen, if it has not happened yet."""
+        ...
 
 
 class Clock(Protocol):
@@ -18,6 +27,10 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
+        ...
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back after so many seconds, unless it is cancelled before."""
         ...
 
     def align(self, store_time: datetime) -> None:
@@ -43,12 +56,16 @@ class SystemClock:
         """Return after so many seconds."""
         await asyncio.sleep(seconds)
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back after so many seconds, unless it is cancelled before."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
+
     def align(self, store_time: datetime) -> None:
         """Take over the time of the store."""
         self._aligned, self._since = store_time, time.monotonic()
 
 
-async def within(work: Coroutine[Any, Any, T], clock: Clock, seconds: float | None) -> T:
+async def within(work: Awaitable[T], clock: Clock, seconds: float | None) -> T:
     """Await something for so many seconds at most; then it is cancelled.
 
     Raises:
@@ -56,27 +73,21 @@ async def within(work: Coroutine[Any, Any, T], clock: Clock, seconds: float | No
     """
     if seconds is None:
         return await work
-    task = asyncio.ensure_future(work)
-    timer = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait({task, timer}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise TimeoutError
-        return task.result()
-    finally:
-        task.cancel()
-        timer.cancel()
+    async with asyncio.timeout(None) as limit:
+
+        def expire() -> None:
+            with suppress(RuntimeError):  # it may have come to its end just now
+                limit.reschedule(0.0)
+
+        timer = clock.call_later(seconds, expire)
+        try:
+            return await work
+        finally:
+            timer.cancel()
 
 
 async def wait_for(event: asyncio.Event, clock: Clock, seconds: float | None) -> bool:
     """Wait until an event is set; tell whether it was, or the time was up first."""
-    if event.is_set() or seconds is None:
-        return await event.wait()
-    waiting = asyncio.ensure_future(event.wait())
-    sleeping = asyncio.ensure_future(clock.sleep(seconds))
-    try:
-        await asyncio.wait({waiting, sleeping}, return_when=asyncio.FIRST_COMPLETED)
-        return event.is_set()
-    finally:
-        waiting.cancel()
-        sleeping.cancel()
+    with suppress(TimeoutError):
+        await within(event.wait(), clock, seconds)
+    return event.is_set()

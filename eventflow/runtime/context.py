@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from copy import deepcopy
 from datetime import datetime
+from functools import cached_property
 from random import Random  # noqa: TID251 - only the type
 from types import MappingProxyType
 from typing import Any
@@ -87,17 +88,25 @@ class Context:
         self.workflow_id = job.run.workflow_id
         self.stage_id = job.state.id
         self.stage_name = job.stage.name
-        self.stage_number = job.run.plan.stage_ids().index(job.state.id) + 1
         self.attempt = job.state.attempt
         self.generation = job.state.generation
         self.token = job.token
         self.claimed_at = job.run.recorded_at
         self.input: Any = input
         self.config: Any = config
-        self.metadata: Mapping[str, JSON] = MappingProxyType(deepcopy(dict(job.run.metadata)))
         self.outputs: Mapping[str, Any] = Outputs(job)
         self.resume_state: Any = None
         self.signal: JSON = None
+
+    @cached_property
+    def stage_number(self) -> int:
+        """The place of the stage in the execution order, from 1."""
+        return self._job.run.plan.stage_ids().index(self.stage_id) + 1
+
+    @cached_property
+    def metadata(self) -> Mapping[str, JSON]:
+        """What the run was created with; the stage's own copy, which nothing else sees."""
+        return MappingProxyType(deepcopy(dict(self._job.run.metadata)))
 
     @property
     def cancelled(self) -> bool:

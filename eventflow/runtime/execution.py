@@ -202,12 +202,11 @@ class Execution:
         """Await user code; once the time is up, cancel it and take nothing that it still says."""
         late = False
 
-        def cancel(timer: asyncio.Future[None]) -> None:
+        def cancel() -> None:
             nonlocal late
-            late = not timer.cancelled() and work.cancel()
+            late = work.cancel()
 
-        timer = asyncio.ensure_future(self.clock.sleep(timeout))
-        timer.add_done_callback(cancel)
+        timer = self.clock.call_later(timeout, cancel)
         try:
             returned = await work
         except BaseException as error:

@@ -18,7 +18,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from eventflow.errors import StoreUnavailable
-from eventflow.runtime.clock import wait_for
+from eventflow.runtime.clock import Timer, wait_for
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import (
     Appended,
@@ -91,10 +91,15 @@ class ManualClock:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        pause = max(timedelta(seconds=seconds), timedelta.resolution)
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._sleepers, (self._now + pause, next(self._order), woken))
-        await woken
+        await self._sleeper(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back once the time was moved so many seconds further."""
+        if seconds <= 0:
+            return asyncio.get_running_loop().call_soon(callback)
+        sleeper = self._sleeper(seconds)
+        sleeper.add_done_callback(lambda woken: None if woken.cancelled() else callback())
+        return sleeper
 
     def align(self, store_time: datetime) -> None:
         """Do nothing: no store knows this time better."""
@@ -203,6 +208,13 @@ class ManualClock:
     async def _look(self) -> bool:
         """Look for what was appended past the clock; tell whether there was anything."""
         return any([await store.look() for store in self._stores])
+
+    def _sleeper(self, seconds: float) -> asyncio.Future[None]:
+        """Give a future that is done once the time was moved so far."""
+        pause = max(timedelta(seconds=seconds), timedelta.resolution)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._sleepers, (self._now + pause, next(self._order), woken))
+        return woken
 
     def _wake_next(self, until: datetime) -> bool:
         """Move the time to that of the next sleeper and wake it; tell whether there was one."""
