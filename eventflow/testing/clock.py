@@ -321,7 +321,8 @@ class _Watched:
         return self._newest
 
     async def now(self) -> datetime:
-        """Tell the clock's time."""
+        """Tell the clock's time, if the store can be asked for its own."""
+        await self._call(self.store.now())
         return self._clock.now()
 
     async def close(self) -> None:
