@@ -4,7 +4,7 @@ What it leads to is decided by the core on the same run. Nothing is appended any
 """
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -18,7 +18,7 @@ from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON
 from eventflow.definition.workflow import AnyStage, Workflow
-from eventflow.runtime.clock import Clock
+from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
 from eventflow.testing.clock import ManualClock
@@ -37,6 +37,10 @@ class Moment:
     async def sleep(self, seconds: float) -> None:
         """Return after so many real seconds."""
         await asyncio.sleep(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call back after so many real seconds."""
+        return asyncio.get_running_loop().call_later(seconds, callback)
 
     def align(self, store_time: datetime) -> None:
         """Do nothing: no store knows this time better."""
