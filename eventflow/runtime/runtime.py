@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from copy import copy
 from typing import Any, Self
 
-from attrs import frozen
+from attrs import asdict, frozen
 from typing_extensions import Unpack
 
 from eventflow.core.draft import Draft
@@ -105,6 +106,24 @@ class Runtime:
             concurrency=settings.concurrency,
             worker_id=settings.worker_id,
         )
+
+    def replace(self, store: str | Store | None = None, **settings: Any) -> Self:  # noqa: ANN401 - each setting has its own type
+        """Make a runtime, not open, with another store or other settings where they are given.
+
+        Raises:
+            InvalidSettings: A setting is out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        checked = Settings.checked(**asdict(self._settings) | given)
+        other = copy(self)
+        vars(other).update(_settings=checked, _given_store=self.store if store is None else store)
+        vars(other).update(_opened=None, _worker=None, _working=None)
+        return other
+
+    @property
+    def store(self) -> str | Store:
+        """The store that it was given, or its URL, which may hold a password."""
+        return self._given_store
 
     def __repr__(self) -> str:
         given = self._given_store

@@ -41,7 +41,7 @@ async def open_store(url: str) -> Store:
             f"Install the package that provides it, or correct the URL"
         )
     try:
-        return await _load(next(iter(found)))(url)
+        return await load_entry(next(iter(found)))(url)
     except ValueError as error:
         raise InvalidSettings(f"{redact(url)} is not the URL of a store: {error}") from None
 
@@ -55,11 +55,12 @@ def redact(url: str) -> str:
     return _without_secrets(f"{_HIDDEN}@{place}" if at and ":" in credentials else url)
 
 
-def _installed() -> str:
-    return ", ".join(sorted({f"{each.name}://" for each in entry_points(group=GROUP)}))
+def load_entry(entry: EntryPoint) -> Connect:
+    """Import what opens the stores of a scheme.
 
-
-def _load(entry: EntryPoint) -> Connect:
+    Raises:
+        UnknownStore: Something that it needs is not installed.
+    """
     try:
         return cast("Connect", entry.load())
     except ImportError as error:
@@ -68,6 +69,10 @@ def _load(entry: EntryPoint) -> Connect:
             f"The store {entry.name}:// needs the module {missing}, which cannot be imported. "
             f"Install it with: pip install {missing.partition('.')[0]}"
         ) from error
+
+
+def _installed() -> str:
+    return ", ".join(sorted({f"{each.name}://" for each in entry_points(group=GROUP)}))
 
 
 def _without_password(rest: str) -> str:

@@ -72,6 +72,14 @@ async def migrate(connection: Connection, address: Address) -> None:
         ) from None
 
 
+async def version_of(connection: Connection, schema: str) -> Version:
+    """Read the version of the schema, 0 if there is none."""
+    if not await connection.fetchval(_EXISTS, schema):
+        return 0
+    table = f"{quoted(schema)}.migrations"
+    return int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {table}"))  # noqa: S608 - the name is quoted
+
+
 async def _upgrade(connection: Connection, schema: str) -> None:
     # A long migration must not be cut short, and the second opener waits for the first.
     await connection.execute("SET LOCAL statement_timeout = 0")
@@ -95,10 +103,7 @@ async def _version(connection: Connection, schema: str) -> Version:
     Raises:
         SchemaTooNew: It is beyond what this release knows.
     """
-    table = f"{quoted(schema)}.migrations"
-    if not await connection.fetchval(_EXISTS, schema):
-        return 0
-    found = int(await connection.fetchval(f"SELECT coalesce(max(version), 0) FROM {table}"))  # noqa: S608 - the name is quoted
+    found = await version_of(connection, schema)
     if found > current_version():
         raise SchemaTooNew(
             f"schema {schema!r} has version {found}; this release knows up to "

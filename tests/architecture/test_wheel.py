@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from configparser import ConfigParser
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -12,10 +13,13 @@ import pytest
 from tests.architecture.sources import ROOT
 
 ENTRY_POINTS = {
-    "memory = eventflow.store.memory:connect",
-    "sqlite = eventflow_sqlite:connect",
-    "postgresql = eventflow_postgres:connect",
-    "postgres = eventflow_postgres:connect",
+    "console_scripts": {"eventflow": "eventflow.cli.main:main"},
+    "eventflow.stores": {
+        "memory": "eventflow.store.memory:connect",
+        "sqlite": "eventflow_sqlite:connect",
+        "postgresql": "eventflow_postgres:connect",
+        "postgres": "eventflow_postgres:connect",
+    },
 }
 IMPORT_AND_TELL = """
 import importlib, sys
@@ -80,8 +84,8 @@ def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     assert "eventflow/py.typed" in names
 
 
-def test_the_wheel_declares_the_stores(wheel: Path) -> None:
-    """The wheel carries its licence and an entry point for each URL scheme."""
+def test_the_wheel_declares_the_stores_and_the_command(wheel: Path) -> None:
+    """The wheel carries its licence, an entry point for each URL scheme, and the command."""
     with zipfile.ZipFile(wheel) as archive:
         metadata = {
             name.partition(".dist-info/")[2]: archive.read(name).decode()
@@ -89,9 +93,9 @@ def test_the_wheel_declares_the_stores(wheel: Path) -> None:
             if ".dist-info/" in name
         }
     assert "licenses/LICENSE" in metadata
-    header, *lines = metadata["entry_points.txt"].split("\n")
-    assert header == "[eventflow.stores]"
-    assert {line for line in lines if line} == ENTRY_POINTS
+    declared = ConfigParser()
+    declared.read_string(metadata["entry_points.txt"])
+    assert {group: dict(declared[group]) for group in declared.sections()} == ENTRY_POINTS
 
 
 def test_the_installed_wheel_is_importable_away_from_the_repository(

@@ -1,0 +1,76 @@
+"""`eventflow run list`: the runs of a store, newest first."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from eventflow.cli.exits import CommandError
+from eventflow.cli.output import print_json, say
+from eventflow.cli.reading import read_pairs, read_time
+from eventflow.cli.session import Place, SessionArgument
+from eventflow.cli.wording import count
+from eventflow.core.values import Status
+from eventflow.store.contract import RunPage, RunQuery
+
+
+async def list_runs(
+    *,
+    status: Annotated[list[Status] | None, Parameter(alias="-s", negative=())] = None,
+    workflow: Annotated[str | None, Parameter(alias="-w")] = None,
+    metadata: Annotated[list[str] | None, Parameter(alias="-m", negative=())] = None,
+    since: str | None = None,
+    before: str | None = None,
+    limit: Annotated[int, Parameter(alias="-n")] = 20,
+    after: str | None = None,
+    session: SessionArgument,
+) -> None:
+    """List runs, newest first.
+
+    Args:
+        status: Only runs in this status; give it several times for several.
+        workflow: Only runs of this workflow.
+        metadata: Only runs with this metadata, as key=value; give it several times for several.
+        since: Only runs created at this time or later; or how long ago, such as 90m or 2d.
+        before: Only runs created before this time, or so long ago.
+        limit: At most so many.
+        after: Only what follows a page: its "next".
+    """
+    if limit < 1:
+        raise CommandError(f"--limit is at least 1, not {limit}")
+    async with session.looking() as place:
+        now = place.now()
+        query = RunQuery(
+            statuses=status or None,
+            workflow_id=workflow,
+            metadata=read_pairs(metadata or [], "--metadata"),
+            created_from=None if since is None else read_time(since, now, "--since"),
+            created_before=None if before is None else read_time(before, now, "--before"),
+            limit=limit,
+            after=after,
+        )
+        page = await _page(place, query)
+        if session.json:
+            print_json({"runs": [item.run for item in page.items], "next": page.next})
+        else:
+            await _draw(place, query, page)
+
+
+async def _page(place: Place, query: RunQuery) -> RunPage:
+    try:
+        return await place.store.runs(query)
+    except ValueError:
+        raise CommandError(
+            f'--after takes the "next" of the page before, and "{query.after}" is none'
+        ) from None
+
+
+async def _draw(place: Place, query: RunQuery, page: RunPage) -> None:
+    from eventflow.cli.draw.runs import draw_runs  # noqa: PLC0415 - it loads rich
+
+    if not page.items:
+        any_run = await place.store.runs(RunQuery(limit=1))
+        say("No runs match." if any_run.items else f"The store {place.shown} has no runs yet.")
+        return
+    draw_runs(page.items, place.now())
+    if page.next is not None:
+        say(f"These are the newest {count(query.limit, 'run')}; go on with: --after {page.next}")

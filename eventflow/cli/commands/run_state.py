@@ -1,0 +1,39 @@
+"""`eventflow run state`: what a run is, or was as of a version."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from eventflow.cli.exits import CommandError, Exit
+from eventflow.cli.finding import find_run
+from eventflow.cli.output import print_json
+from eventflow.cli.session import SessionArgument
+
+
+async def show_state(
+    run: str,
+    /,
+    *,
+    at: Annotated[int | None, Parameter(alias="-a")] = None,
+    session: SessionArgument,
+) -> None:
+    """Tell what a run is, or was as of a version.
+
+    Args:
+        run: The run's id, the beginning of it, or "latest".
+        at: The version; the newest if not given.
+    """
+    async with session.looking() as place:
+        found = await find_run(place.store, run)
+        newest = found.run.version
+        if at is not None and not 1 <= at <= newest:
+            raise CommandError(
+                f"Run {found.run.run_id} has the versions 1 to {newest}, not {at}", Exit.NOT_FOUND
+            )
+        state = await place.runtime.run(found.run.run_id).state(at)
+        if session.json:
+            print_json(state)
+            return
+        from eventflow.cli.draw.state import draw_state  # noqa: PLC0415 - it loads rich
+
+        draw_state(state, state.recorded_at if at is not None else place.now())

@@ -1,0 +1,71 @@
+"""`eventflow run tail`: the events of one run, or of all, as they happen."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from eventflow.cli.commands.run_history import as_json
+from eventflow.cli.finding import find_run
+from eventflow.cli.output import print_json_line
+from eventflow.cli.session import Place, SessionArgument
+from eventflow.store.contract import Store
+from eventflow.store.envelope import Envelope, open_envelope
+
+_PAGE = 500
+_PATIENCE = 10.0
+_BEYOND_ALL = 2**62
+
+
+async def tail(
+    run: str | None = None,
+    /,
+    *,
+    last: Annotated[int, Parameter(alias="-n")] = 10,
+    follow: Annotated[bool, Parameter(alias="-f", negative="--no-follow")] = True,
+    session: SessionArgument,
+) -> None:
+    """Follow the events of a run until it ends, or of all runs until Ctrl-C.
+
+    Args:
+        run: The run's id, the beginning of it, or "latest"; all runs if not given.
+        last: Begin with so many of the events that there are.
+        follow: Wait for further events.
+    """
+    async with session.looking() as place:
+        events = (
+            _all_events(place.store, last, follow=follow)
+            if run is None
+            else await _events_of(place, run, last, follow=follow)
+        )
+        if session.json:
+            async for envelope in events:
+                print_json_line(as_json(envelope))
+            return
+        from eventflow.cli.draw.tail import draw_tail  # noqa: PLC0415 - it loads rich
+
+        await draw_tail(events, with_ids=run is None)
+
+
+async def _events_of(
+    place: Place, given: str, last: int, *, follow: bool
+) -> AsyncIterator[Envelope]:
+    found = await find_run(place.store, given)
+    after = max(found.run.version - last, 0)
+    return place.runtime.run(found.run.run_id).events(follow=follow, after=after)
+
+
+async def _all_events(store: Store, last: int, *, follow: bool) -> AsyncIterator[Envelope]:
+    """Yield the newest events of the log, and further ones as they are appended."""
+    newest = await store.wait(_BEYOND_ALL, 0)
+    after = max(newest - last, 0)
+    while True:
+        page = await store.read_all(after, _PAGE)
+        for stored in page:
+            yield open_envelope(stored)
+        if page:
+            after = page[-1].position
+        elif not follow:
+            return
+        else:
+            await store.wait(after, _PATIENCE)

@@ -1,0 +1,64 @@
+"""The consoles that everything is drawn on, and the look of what all drawings share."""
+
+import os
+import sys
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from eventflow.cli.output import clean, one_line
+from eventflow.core.values import Status
+
+ENDLESS = 100_000
+"""Columns of what is no terminal: nothing is cut off for a program that reads lines."""
+
+STYLES: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.PENDING: "cyan",
+        Status.RUNNING: "bold blue",
+        Status.SUSPENDED: "magenta",
+        Status.COMPLETED: "green",
+        Status.FAILED: "bold red",
+        Status.CANCELLED: "yellow",
+    }
+)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make a console as wide as the terminal, or without an end where there is none."""
+    stream = sys.stderr if stderr else sys.stdout
+    made = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = ENDLESS
+    return made
+
+
+def status_text(status: Status) -> Text:
+    """Write a status in its colour."""
+    return Text(status.value, style=STYLES[status])
+
+
+def plain(text: str, style: str = "") -> Text:
+    """Write a text of somebody else's, with nothing in it that a terminal would obey."""
+    return Text(clean(text), style=style)
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Write a text of somebody else's on one line."""
+    return Text(one_line(text), style=style)
+
+
+def table(*headers: str, right: tuple[str, ...] = ()) -> Table:
+    """Begin a table without borders, whose cells stay on one line."""
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for header in headers:
+        made.add_column(
+            header,
+            no_wrap=True,
+            overflow="ellipsis",
+            justify="right" if header in right else "left",
+        )
+    return made

@@ -1,0 +1,124 @@
+"""One run on one page: facts, stages, timeline, and how it ended."""
+
+from datetime import datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from eventflow.cli.draw.console import cell, console, plain, status_text, table
+from eventflow.cli.draw.timeline import timeline_lines
+from eventflow.cli.looking import Shown
+from eventflow.cli.output import one_line
+from eventflow.cli.telling import told_error
+from eventflow.cli.wording import between, pairs, value, when
+from eventflow.core.stage import StageState
+from eventflow.core.state import RunState
+from eventflow.core.values import ErrorInfo
+
+_ROOM_FOR_TIMES = 90
+_WIDEST = 120
+_MOST = 2_000
+
+
+def draw_run(shown: Shown, now: datetime, *, with_traceback: bool = False) -> None:
+    """Draw a run."""
+    screen = console()
+    screen.print(page(shown, now, min(screen.width, _WIDEST)))
+    if with_traceback:
+        for stage in shown.state.stages.values():
+            _draw_traceback(screen, stage.id, stage.error)
+
+
+def page(shown: Shown, now: datetime, width: int) -> RenderableType:
+    """Put the page together."""
+    parts: list[RenderableType] = [facts(shown.state, now), Text()]
+    if shown.state.stages:
+        parts += [stages_table(shown.state, now, width), Text()]
+    lines = timeline_lines(shown.timeline, now, width)
+    return Group(*parts, *lines, *([Text()] if lines else []), *ending(shown.state))
+
+
+def facts(state: RunState, now: datetime) -> Table:
+    """Draw what is said of the run as a whole."""
+    drawn = Table.grid(padding=(0, 2, 0, 0))
+    drawn.add_column(style="dim", no_wrap=True)
+    drawn.add_column(overflow="fold")
+    ended = state.ending.at if state.ending is not None else None
+    version = f"{state.version}, generation {state.generation}, priority {state.priority}"
+    drawn.add_row("run", Text(state.run_id, style="bold"))
+    drawn.add_row("workflow", cell(state.workflow_id))
+    drawn.add_row("status", status_text(state.status))
+    drawn.add_row("version", version)
+    drawn.add_row("created", f"{when(state.created_at)} UTC")
+    if state.started_at is not None:
+        took = between(state.started_at, ended or now)
+        drawn.add_row("took" if ended else "for", took)
+    if state.metadata:
+        drawn.add_row("metadata", cell(pairs(state.metadata)))
+    if state.forked_from is not None:
+        origin = state.forked_from
+        drawn.add_row("forked from", f"{origin.run_id} at version {origin.version}")
+    drawn.add_row("input", cell(value(state.input, _MOST)))
+    return drawn
+
+
+def stages_table(state: RunState, now: datetime, width: int) -> Table:
+    """Draw a line for each stage, those that are still to come too."""
+    names = ["group", "stage", "status", "attempt", "took"]
+    names += ["started", "told"] if width >= _ROOM_FOR_TIMES else []
+    drawn = table(*names, right=("group", "attempt", "took"))
+    for number, group in enumerate(state.plan.groups, start=1):
+        for planned in group:
+            stage = state.stages.get(planned.id)
+            cells = _planned(number, planned.id) if stage is None else _cells(stage, now)
+            drawn.add_row(*cells[: len(names)])
+    return drawn
+
+
+def _planned(group: int, stage: str) -> list[Text]:
+    return [Text(str(group)), cell(stage), Text("to come", "dim"), *[Text()] * 4]
+
+
+def _cells(stage: StageState, now: datetime) -> list[Text]:
+    return [
+        Text(str(stage.group)),
+        cell(stage.id),
+        status_text(stage.status),
+        Text(str(stage.attempt) if stage.attempt else "carried"),
+        Text(between(stage.started_at, stage.ended_at or now)),
+        Text(when(stage.started_at)),
+        cell(_told(stage)),
+    ]
+
+
+def _told(stage: StageState) -> str:
+    if stage.error is not None:
+        return told_error(stage.error)
+    if stage.suspension is not None:
+        signal, check = stage.suspension.signal, stage.suspension.check_at
+        awaited = f"waits for signal {one_line(signal)}" if signal else f"check {when(check)}"
+        return f"{awaited}, until {when(stage.suspension.deadline)}"
+    if stage.claim is not None:
+        return f"at {one_line(stage.claim.worker)}"
+    return pairs(stage.metrics)
+
+
+def ending(state: RunState) -> list[RenderableType]:
+    """Draw how the run ended, if it has."""
+    end = state.ending
+    if end is None:
+        return []
+    if end.error is not None:
+        where = f"in stage {one_line(end.stage)}: " if end.stage else ""
+        error = plain(f"{end.error.type}: {end.error.message}")
+        return [Text.assemble(("failed ", "bold red"), where, error)]
+    if end.reason is not None or end.output is None:
+        return [cell(f"cancelled: {end.reason}", "yellow")] if end.reason else []
+    return [Text.assemble(("output ", "bold green"), value(end.output, _MOST))]
+
+
+def _draw_traceback(screen: Console, stage: str, error: ErrorInfo | None) -> None:
+    if error is not None and error.traceback:
+        screen.print(Text(f"\n{one_line(stage)}", style="bold"))
+        screen.print(plain(error.traceback.rstrip()), soft_wrap=True)

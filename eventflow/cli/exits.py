@@ -1,0 +1,64 @@
+"""How a command can end: the exit codes, and the one error that carries one; they are stable."""
+
+from enum import IntEnum
+
+from eventflow import errors
+
+
+class Exit(IntEnum):
+    """What an exit code means; a number is never used again for something else."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    NOT_FOUND = 3
+    UNAVAILABLE = 4
+    REFUSED = 5
+    ALTERED = 6
+    RUN_FAILED = 7
+    TIMEOUT = 8
+    BUG = 70
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+class CommandError(Exception):
+    """A command cannot do what was asked; the message says what is wrong, and what to type.
+
+    Attributes:
+        exit: The exit code.
+    """
+
+    def __init__(self, message: str, exit: Exit = Exit.USAGE) -> None:
+        self.exit = exit
+        super().__init__(message)
+
+
+_EXITS: tuple[
+    tuple[type[errors.EventflowError] | tuple[type[errors.EventflowError], ...], Exit], ...
+]
+_EXITS = (
+    ((errors.WorkflowNotFound, errors.RunNotFound, errors.StageNotFound), Exit.NOT_FOUND),
+    ((errors.StoreUnavailable, errors.SchemaTooNew), Exit.UNAVAILABLE),
+    (errors.HistoryAltered, Exit.ALTERED),
+    ((errors.RunFailed, errors.RunCancelled), Exit.RUN_FAILED),
+    (errors.ResultTimeout, Exit.TIMEOUT),
+    (
+        (errors.CannotRerun, errors.RunEnded, errors.IdempotencyMismatch, errors.CannotCopy),
+        Exit.REFUSED,
+    ),
+    (
+        (
+            errors.InvalidData,
+            errors.InvalidSettings,
+            errors.InvalidWorkflow,
+            errors.UnknownStore,
+        ),
+        Exit.USAGE,
+    ),
+)
+
+
+def exit_of(error: errors.EventflowError) -> Exit:
+    """Give the exit code of an error that eventflow raised."""
+    return next((code for kinds, code in _EXITS if isinstance(error, kinds)), Exit.FAILED)

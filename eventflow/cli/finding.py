@@ -1,0 +1,131 @@
+"""From what somebody typed to what was meant: a run by the beginning of its id, a workflow."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from attrs import evolve
+
+from eventflow.cli.exits import CommandError, Exit
+from eventflow.cli.output import clean
+from eventflow.cli.suggesting import did_you_mean
+from eventflow.core.plan import Plan
+from eventflow.core.projection import Projection
+from eventflow.runtime.catalog import AnyWorkflow
+from eventflow.runtime.runtime import Runtime
+from eventflow.store.contract import RunQuery, Store
+
+LATEST = "latest"
+
+_PAGE = 500
+_MOST_CANDIDATES = 8
+_ID = re.compile(r"[0-9a-f-]+")
+_TIME_DIGITS = 12
+_SLACK = timedelta(days=2)
+"""How far the clocks of hosts may be from that of the store."""
+
+
+async def find_run(store: Store, given: str) -> Projection:
+    """Give the rows of the run that was meant.
+
+    Raises:
+        CommandError: There is none, or several ids begin like this; they are listed.
+    """
+    exact = await store.runs(RunQuery(run_ids=[given], limit=1))
+    if exact.items:
+        return exact.items[0]
+    if given == LATEST:
+        return await _newest(store)
+    found = await _beginning_with(store, given)
+    match found:
+        case [one]:
+            return one
+        case []:
+            raise CommandError(
+                f'There is no run "{clean(given)}", and no id begins like this; '
+                'list what there is with: eventflow run list, or say "latest"',
+                Exit.NOT_FOUND,
+            )
+        case _:
+            raise CommandError(_ambiguous(given, found), Exit.NOT_FOUND)
+
+
+async def _newest(store: Store) -> Projection:
+    page = await store.runs(RunQuery(limit=1))
+    if not page.items:
+        raise CommandError("The store has no runs yet", Exit.NOT_FOUND)
+    return page.items[0]
+
+
+async def _beginning_with(store: Store, given: str) -> list[Projection]:
+    """Find the runs whose ids begin so; some more than can be listed is enough."""
+    prefix = given.lower()
+    window = _window(prefix)
+    if window is None:
+        return []
+    query: RunQuery | None = RunQuery(limit=_PAGE, created_from=window[0], created_before=window[1])
+    found: list[Projection] = []
+    while query is not None and len(found) <= _MOST_CANDIDATES:
+        page = await store.runs(query)
+        found += [each for each in page.items if each.run.run_id.startswith(prefix)]
+        query = evolve(query, after=page.next) if page.next is not None else None
+    return found
+
+
+def _window(prefix: str) -> tuple[datetime, datetime] | None:
+    """Tell when runs with such an id were created: its first 48 bits are milliseconds (UUIDv7)."""
+    if not _ID.fullmatch(prefix):
+        return None
+    digits = prefix.replace("-", "")[:_TIME_DIGITS]
+    try:
+        first = _time(digits.ljust(_TIME_DIGITS, "0")) - _SLACK
+        last = _time(digits.ljust(_TIME_DIGITS, "f"))
+    except (OverflowError, ValueError):
+        return None
+    return first, min(last, datetime.max.replace(tzinfo=UTC) - 2 * _SLACK) + _SLACK
+
+
+def _time(digits: str) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(digits, 16))
+
+
+def _ambiguous(given: str, found: list[Projection]) -> str:
+    lines = [
+        f"  {each.run.run_id}  {each.run.status:<9}  {clean(each.run.workflow_id)}  "
+        f"{each.run.created_at:%Y-%m-%d %H:%M:%S}"
+        for each in found[:_MOST_CANDIDATES]
+    ]
+    more = ["  ..."] if len(found) > _MOST_CANDIDATES else []
+    head = f'Several runs have an id that begins with "{given}"; type more of it:'
+    return "\n".join([head, *lines, *more])
+
+
+def find_workflow(runtime: Runtime, given: str) -> AnyWorkflow:
+    """Give a workflow of the application.
+
+    Raises:
+        CommandError: It has none with this id.
+    """
+    known = runtime.workflows
+    found = known.get(given)
+    if found is not None:
+        return found
+    there = ", ".join(sorted(known)) or "none"
+    raise CommandError(
+        f'The application has no workflow "{clean(given)}"; there are: {there}'
+        f"{did_you_mean(given, known)}",
+        Exit.NOT_FOUND,
+    )
+
+
+def refuse_unknown_stage(plan: Plan, given: str) -> None:
+    """Refuse a stage that a plan does not have.
+
+    Raises:
+        CommandError: It has none with this id.
+    """
+    if plan.find(given) is None:
+        raise CommandError(
+            f'The workflow "{plan.workflow_id}" has no stage "{clean(given)}"; there are: '
+            f"{', '.join(plan.stage_ids())}{did_you_mean(given, plan.stage_ids())}",
+            Exit.NOT_FOUND,
+        )

@@ -1,0 +1,65 @@
+"""Durations, times, sizes and values, in the few characters that people read."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from eventflow.cli.output import one_line
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took, with two units at most."""
+    if seconds < 1:
+        return f"{1000 * seconds:.0f}ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.1f}s"
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)}m {int(seconds % _MINUTE):02}s"
+    if seconds < _DAY:
+        return f"{int(seconds // _HOUR)}h {int(seconds % _HOUR // _MINUTE):02}m"
+    return f"{int(seconds // _DAY)}d {int(seconds % _DAY // _HOUR):02}h"
+
+
+def between(begin: datetime | None, end: datetime | None) -> str:
+    """Write how long it was from one time to another; nothing if one is missing."""
+    if begin is None or end is None:
+        return ""
+    return duration(max((end - begin).total_seconds(), 0.0))
+
+
+def when(time: datetime | None) -> str:
+    """Write a time, in UTC, to the second."""
+    return "" if time is None else f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def to_the_millisecond(time: datetime) -> str:
+    """Write the time of a day, in UTC, to the millisecond."""
+    utc = time.astimezone(UTC)
+    return f"{utc:%H:%M:%S}.{utc.microsecond // 1000:03}"
+
+
+def value(data: object, most: int | None = None) -> str:
+    """Write a value as JSON on one line, cut off if it is long."""
+    text = one_line(msgspec.json.encode(data).decode())
+    return text if most is None else shortened(text, most)
+
+
+def pairs(data: Mapping[str, object]) -> str:
+    """Write names with their values."""
+    return " ".join(
+        f"{one_line(name)}={one_line(each) if isinstance(each, str) and each else value(each)}"
+        for name, each in data.items()
+    )
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut off what is beyond so many characters."""
+    return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
+
+
+def count(number: int, word: str) -> str:
+    """Count things."""
+    return f"{number:,} {word}" + ("" if number == 1 else "s")
