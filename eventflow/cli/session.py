@@ -157,7 +157,7 @@ class Session:
         if self.app_named:
             application = self.application()
             if isinstance(application, Runtime):
-                given = application.store
+                given = application.given_store
                 return Named(given, "the Runtime of --app") if isinstance(given, str) else given
         return Named(DEFAULT_STORE, "the default")
 

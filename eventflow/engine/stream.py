@@ -21,9 +21,10 @@ class Stream:
         state: The run as of the last event that was seen; None if none was.
         head: The hash of that event.
         stale: Whether an append with an unknown outcome may have changed the run since.
+        epoch: The journal's epoch when it was seen.
     """
 
-    __slots__ = ("__weakref__", "head", "lock", "run_id", "stale", "state")
+    __slots__ = ("__weakref__", "epoch", "head", "lock", "run_id", "stale", "state")
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -31,6 +32,7 @@ class Stream:
         self.state: RunState | None = None
         self.head = GENESIS
         self.stale = True
+        self.epoch = 0
 
     @property
     def version(self) -> int:
@@ -82,6 +84,10 @@ class Streams:
         self._capacity = capacity
         self._in_use: WeakValueDictionary[str, Stream] = WeakValueDictionary()
         self._last_used: OrderedDict[str, Stream] = OrderedDict()
+
+    def find(self, run_id: str) -> Stream | None:
+        """Give the stream of a run, if it is remembered."""
+        return self._in_use.get(run_id)
 
     def get(self, run_id: str) -> Stream:
         """Give the stream of a run, unknown at first."""

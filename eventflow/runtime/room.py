@@ -1,18 +1,27 @@
 """How many jobs a worker may take: those in hand and those that an append may bring count alike."""
 
 import asyncio
-from collections.abc import Generator, Sized
-from contextlib import contextmanager
+from collections.abc import Sized
+from typing import Self
 
 
 class Promise:
-    """Places that are kept free while an append that may fill them is under way."""
+    """Places that are kept free in a `with` block, whose append may fill them.
+
+    The jobs are begun right behind the block.
+    """
 
     __slots__ = ("_jobs", "_room")
 
     def __init__(self, room: "Room") -> None:
         self._room = room
         self._jobs = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.jobs = 0
 
     @property
     def jobs(self) -> int:
@@ -69,12 +78,8 @@ class Room:
             return 0
         return max(free + 1, 0)
 
-    @contextmanager
-    def promise(self, jobs: int = 0) -> Generator[Promise]:
-        """Keep places free, for jobs that are begun right after; their number may be set later."""
+    def promise(self, jobs: int = 0) -> Promise:
+        """Keep places free for a `with` block; their number may be set later."""
         promise = Promise(self)
         promise.jobs = jobs
-        try:
-            yield promise
-        finally:
-            promise.jobs = 0
+        return promise

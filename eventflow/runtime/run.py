@@ -299,7 +299,8 @@ class Run:
         with self._shared.waker.follow(self.id, to_the_end=True) as follower:
             while True:
                 follower.changed.clear()
-                state = follower.state or await self._shared.journal.state(self.id)
+                journal = self._shared.journal
+                state = follower.state or journal.recent(self.id) or await journal.state(self.id)
                 if state.status.ended:
                     return state
                 follower.state = None

@@ -116,12 +116,14 @@ class Runtime:
         given = {name: value for name, value in settings.items() if value is not None}
         checked = Settings.checked(**asdict(self._settings) | given)
         other = copy(self)
-        vars(other).update(_settings=checked, _given_store=self.store if store is None else store)
+        vars(other).update(
+            _settings=checked, _given_store=self._given_store if store is None else store
+        )
         vars(other).update(_opened=None, _worker=None, _working=None)
         return other
 
     @property
-    def store(self) -> str | Store:
+    def given_store(self) -> str | Store:
         """The store that it was given, or its URL, which may hold a password."""
         return self._given_store
 

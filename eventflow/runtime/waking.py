@@ -105,6 +105,7 @@ class Waker:
             follower.see(state)
 
     def _wake_all(self) -> None:
+        self._journal.epoch += 1
         for event in self._interested:
             event.set()
 

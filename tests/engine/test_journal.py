@@ -71,6 +71,33 @@ async def test_a_known_run_is_not_read_again(journal: Journal, store: ObservedSt
     assert store.reads == []
 
 
+async def test_what_nobody_else_can_have_changed_is_recent(
+    journal: Journal, store: ObservedStore
+) -> None:
+    """A state is given without a look into the store until others may have appended."""
+    recent = journal.recent("run")
+    assert recent is not None
+    assert (recent.version, store.reads) == (2, [])
+    journal.epoch += 1
+    assert journal.recent("run") is None
+    await journal.state("run")
+    assert journal.recent("run") == recent
+
+
+async def test_what_changed_while_it_was_read_is_not_recent(
+    journal: Journal, store: ObservedStore
+) -> None:
+    """A read that began before others appended may have missed what they did."""
+    journal.epoch += 1
+    store.gate.clear()
+    reading = asyncio.create_task(journal.state("run"))
+    await settle()
+    journal.epoch += 1
+    store.gate.set()
+    await reading
+    assert journal.recent("run") is None
+
+
 async def test_nothing_to_do_appends_nothing(journal: Journal, store: ObservedStore) -> None:
     """A decision without events leaves the store alone."""
     await journal.execute("run", cancel)
