@@ -120,11 +120,16 @@ def _claim(work: Draft, command: c.ClaimJob) -> None:
 
 
 def _to_be_had(stage: StageState, command: c.ClaimJob) -> bool:
-    """Tell whether the job's row, as it was seen, still describes the job."""
+    """Tell whether the job's row, as it was seen, still describes the job, and its time has come.
+
+    Renewals move the end of a lease, but never before the time that the claim was made for.
+    """
     if stage.due_at is None:
         return False
     if stage.claim is None:
         return command.seen_token == 0 and stage.due_at <= command.now
+    if command.seen_leased and command.now < stage.claim.lease_until:
+        return False
     return command.seen_token == stage.claim.token
 
 

@@ -38,14 +38,16 @@ class Outcome:
     """What became of a decision.
 
     Attributes:
-        state: The run behind the decision.
+        state: The run behind the decision; more may have happened, if that was found only later.
         events: What was appended; empty if there was nothing to do.
         duplicate: The run that has the idempotency key already; then nothing was appended.
+        first: The version of the first event; 0 if there is none.
     """
 
     state: RunState
     events: tuple[Event, ...]
     duplicate: str | None = None
+    first: int = 0
 
 
 class Journal:
@@ -124,7 +126,8 @@ class Journal:
                 await self._load(stream)
             while True:
                 if repeated and (done := await self._appended_before(stream, op_id)):
-                    return self._appended(self._known(stream), done)
+                    events = tuple(envelope.event for envelope in done)
+                    return self._appended(self._known(stream), events, done[0].version)
                 work = decide(self._known(stream))
                 if not work.events:
                     return Outcome(work.run, ())
@@ -216,16 +219,16 @@ class Journal:
             raise unknown_run(stream.run_id)
         return stream.state
 
-    def _appended(self, state: RunState, events: tuple[Event, ...]) -> Outcome:
+    def _appended(self, state: RunState, events: tuple[Event, ...], first: int) -> Outcome:
         for observe in self.observers:
             observe(state, events)
-        return Outcome(state, events)
+        return Outcome(state, events, first=first)
 
-    async def _appended_before(self, stream: Stream, op_id: str) -> tuple[Event, ...]:
+    async def _appended_before(self, stream: Stream, op_id: str) -> list[Envelope]:
         """Find what an operation has appended, and catch up with it."""
         stored = await self._loader.read(stream.run_id, 0)
         stream.fold(stored)
-        return tuple(open_envelope(each).event for each in stored if each.op_id == op_id)
+        return [open_envelope(each) for each in stored if each.op_id == op_id]
 
     async def _try(
         self,
@@ -252,7 +255,7 @@ class Journal:
                 stream.epoch = epoch
                 if work.run.status.ended:
                     self._streams.release(stream)
-                return self._appended(work.run, tuple(work.events))
+                return self._appended(work.run, tuple(work.events), operation.expected + 1)
             case DuplicateKey(owner):
                 return Outcome(work.run, (), owner)
             case Appended() | Conflict():

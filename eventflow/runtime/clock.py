@@ -42,15 +42,19 @@ class SystemClock:
     """The store's time at the last alignment, plus the monotonic time since.
 
     A wall clock that is stepped, or that differs between hosts, changes nothing.
+
+    Args:
+        monotonic: Tells the seconds since some moment; that of this machine by default.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self._aligned = datetime.now(UTC)
-        self._since = time.monotonic()
+        self._since = monotonic()
 
     def now(self) -> datetime:
         """Tell the time, in UTC."""
-        return self._aligned + timedelta(seconds=time.monotonic() - self._since)
+        return self._aligned + timedelta(seconds=self._monotonic() - self._since)
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
@@ -62,7 +66,7 @@ class SystemClock:
 
     def align(self, store_time: datetime) -> None:
         """Take over the time of the store."""
-        self._aligned, self._since = store_time, time.monotonic()
+        self._aligned, self._since = store_time, self._monotonic()
 
 
 async def within(work: Awaitable[T], clock: Clock, seconds: float | None) -> T:

@@ -4,6 +4,9 @@ import random
 import secrets
 import time
 import uuid
+from collections.abc import Callable
+
+from attrs import frozen
 
 
 def new_id() -> str:
@@ -21,3 +24,16 @@ def random_number() -> float:
 def seeded_random(seed: str) -> random.Random:
     """Give random numbers that are the same for the same seed, on every machine."""
     return random.Random(seed)  # noqa: S311 - whoever knows the seed knows them all
+
+
+@frozen
+class Chance:
+    """Where a runtime draws what nobody can foresee; tests hand in one that they can.
+
+    Attributes:
+        new_id: Draws an id that was never drawn before.
+        number: Draws a number from 0 to 1.
+    """
+
+    new_id: Callable[[], str] = new_id
+    number: Callable[[], float] = random_number

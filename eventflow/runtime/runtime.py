@@ -23,7 +23,7 @@ from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, 
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.driving import finish, poll, transition
-from eventflow.runtime.identifiers import new_id, random_number
+from eventflow.runtime.identifiers import Chance
 from eventflow.runtime.listing import PAGE, GivenStatus, RunList, filters, list_runs, query_of
 from eventflow.runtime.logs import TransitionLog, logger
 from eventflow.runtime.requests import Creation, GivenConfig, Requests, RunOptions
@@ -55,6 +55,7 @@ class Runtime:
         workflow_priority: The priority of new runs that are given none: by workflow id, or a
             function of it. Higher is more important; 5 if nothing says otherwise.
         clock: Only for tests; otherwise the store's time.
+        chance: Only for tests; draws ids and jitter.
 
     Raises:
         InvalidSettings: A number is out of range.
@@ -72,6 +73,7 @@ class Runtime:
         worker_id: str | None = None,
         workflow_priority: WorkflowPriority | None = None,
         clock: Clock | None = None,
+        chance: Chance | None = None,
     ) -> None:
         if not isinstance(store, str) and not hasattr(store, "append"):
             raise InvalidSettings(
@@ -89,6 +91,7 @@ class Runtime:
         )
         self._catalog = Catalog(workflows)
         self._clock: Clock = clock if clock is not None else SystemClock()
+        self._chance = chance if chance is not None else Chance()
         self._workflow_priority = workflow_priority
         self._opened: _Opened | None = None
         self._worker: Worker | None = None
@@ -445,7 +448,7 @@ class Runtime:
             await store.close()
 
     def _open(self, store: Store) -> "_Opened":
-        journal = Journal(store, new_id)
+        journal = Journal(store, self._chance.new_id)
         journal.observers.append(TransitionLog())
         waker = Waker(journal, self._clock, self._settings.poll_interval)
 
@@ -456,7 +459,7 @@ class Runtime:
             return creator.create(run_id, work, actor=actor, key=key)
 
         requests = Requests(
-            journal, self._catalog, self._clock, new_id, self._priority_of, append_new
+            journal, self._catalog, self._clock, self._chance.new_id, self._priority_of, append_new
         )
         return _Opened(
             handles=Handles(journal, self._catalog, self._clock, waker, requests),
@@ -467,7 +470,7 @@ class Runtime:
                 catalog=self._catalog,
                 waker=waker,
                 settings=self._settings,
-                random=random_number,
+                random=self._chance.number,
             ),
         )
 
@@ -478,7 +481,8 @@ class Runtime:
         return given.get(workflow_id) if isinstance(given, Mapping) else given(workflow_id)
 
     def _worker_id(self) -> str:
-        return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{new_id()[-6:]}"
+        drawn = self._chance.new_id()[-6:]
+        return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{drawn}"
 
 
 @frozen

@@ -46,8 +46,9 @@ class Waker:
         self._clock = clock
         self._poll_interval = poll_interval
         self._position = 0
-        self._interested: set[asyncio.Event] = set()
-        self._followers: defaultdict[str, set[Follower]] = defaultdict(set)
+        # Not sets: whoever waits longest is woken first, in the same order each time.
+        self._interested: dict[asyncio.Event, None] = {}
+        self._followers: defaultdict[str, dict[Follower, None]] = defaultdict(dict)
         self._watch: asyncio.Task[None] | None = None
         journal.position_observers.append(self._own_append)
         journal.observers.append(self._own_transition)
@@ -56,12 +57,12 @@ class Waker:
     def foreign_appends(self) -> Generator[asyncio.Event]:
         """Give an event that is set whenever another process may have appended something."""
         event = asyncio.Event()
-        self._interested.add(event)
+        self._interested[event] = None
         self._start()
         try:
             yield event
         finally:
-            self._interested.discard(event)
+            self._interested.pop(event, None)
             self._stop_if_idle()
 
     @contextmanager
@@ -69,11 +70,11 @@ class Waker:
         """Give a follower that is woken whenever this run may have changed, or has ended."""
         with self.foreign_appends() as event:
             follower = Follower(event, to_the_end)
-            self._followers[run_id].add(follower)
+            self._followers[run_id][follower] = None
             try:
                 yield follower
             finally:
-                self._followers[run_id].discard(follower)
+                del self._followers[run_id][follower]
                 if not self._followers[run_id]:
                     del self._followers[run_id]
 

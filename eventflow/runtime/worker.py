@@ -308,13 +308,21 @@ class Worker:
                 )
 
     def _jobs_of(self, outcome: Outcome) -> Sequence[Job]:
-        stages = [event.stage for event in outcome.events if isinstance(event, e.JobClaimed)]
-        claimed = [outcome.state.stages[stage] for stage in stages]
+        """Give the jobs of the claims in an append that still hold.
+
+        An append whose answer was lost may be found again when others have taken over what it
+        claimed: their claims are not this worker's.
+        """
         workflow = self._tools.catalog.get(outcome.state.workflow_id)
+        claims = [
+            (version, outcome.state.stages.get(event.stage))
+            for version, event in enumerate(outcome.events, start=outcome.first)
+            if isinstance(event, e.JobClaimed)
+        ]
         return [
-            Job(outcome.state, stage, stage.claim.token, workflow)
-            for stage in claimed
-            if stage.claim is not None
+            Job(outcome.state, stage, token, workflow)
+            for token, stage in claims
+            if stage is not None and stage.claim is not None and stage.claim.token == token
         ]
 
     def _done(self, task: asyncio.Task[Any]) -> None:

@@ -106,6 +106,15 @@ def test_nothing_is_claimed_before_its_time() -> None:
     given(wait(0.1), world=failed.world).when(claim("a")).then(like(e.JobClaimed, attempt=2))
 
 
+def test_no_lease_is_over_before_the_time_it_was_claimed_for() -> None:
+    """Whatever a row says, or another clock, a claim holds as long as it said; then it is over."""
+    held = given(create(ONE), claim("a", "w1"), wait(59.9))
+    held.when(claim("a", "w2")).then_nothing()
+    given(wait(0.1), world=held.world).when(claim("a", "w2")).then(
+        like(e.LeaseExpired, worker="w1"), like(e.JobClaimed, worker="w2", attempt=2)
+    )
+
+
 @pytest.mark.parametrize("stage", ["b", "x"])
 def test_a_stage_that_is_not_scheduled_is_not_claimed(stage: str) -> None:
     """A later stage, or an unknown one, has nothing to claim."""

@@ -158,7 +158,7 @@ async def test_a_follower_that_stops_leaves_nothing_behind(
     assert (await anext(events)).type == "run.created"
     await events.aclose()  # type: ignore[attr-defined]
     waker = run._shared.waker
-    assert (waker._interested, dict(waker._followers), waker._watch) == (set(), {}, None)
+    assert (waker._interested, dict(waker._followers), waker._watch) == ({}, {}, None)
 
 
 async def test_the_state_at_a_version_is_the_fold_up_to_it(

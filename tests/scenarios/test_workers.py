@@ -85,6 +85,7 @@ class Flaky:
         self.away = False
         self.renewals_away = False
         self.lose_answers = 0
+        self.leave_after_next = False
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any method of the store
         method = getattr(self._store, name)
@@ -101,6 +102,9 @@ class Flaky:
         if self.away:
             raise ef.StoreUnavailable("the store is away")
         verdicts = await self._store.append(operations)
+        if self.leave_after_next:
+            self.leave_after_next, self.away = False, True
+            raise ef.StoreUnavailable("the answer was lost")
         if self.lose_answers:
             self.lose_answers -= 1
             raise ef.StoreUnavailable("the answer was lost")
@@ -202,6 +206,45 @@ async def test_a_lost_answer_is_found_again(store: Store, clock: ManualClock, lo
         assert "result.discarded" not in kinds
         await run.verify()
         await clock.run_until(runtime.stop())
+
+
+@pytest.mark.parametrize("rewound", [False, True])
+async def test_a_claim_that_is_found_too_late_is_not_executed(
+    store: Store, clock: ManualClock, *, rewound: bool
+) -> None:
+    """Who learns of its own claim when another has the job leaves the job, and its token, alone."""
+    executed = []
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[str]) -> int:
+        executed.append(ctx.token)
+        await clock.sleep(300)
+        return ctx.token
+
+    workflow = ef.define_workflow("w", input=str).pipe(slow).build()
+    flaky = Flaky(store)
+    async with (
+        ef.Runtime(clock.watch(flaky), [workflow], clock=clock) as first,
+        ef.Runtime(clock.watch(store), [workflow], clock=clock) as second,
+    ):
+        run = await second.create_run("w", "x")
+        flaky.leave_after_next = True
+        await first.start()
+        await clock.advance(1)
+        if rewound:
+            await run.cancel()
+            await run.rerun_from("slow")
+        await second.start()
+        await clock.advance(100)
+        (token,) = executed
+        flaky.away = False
+        assert await clock.run_until(run.result()) == token
+    assert executed == [token]
+    assert "result.discarded" not in await _types_of(store, run.id)
+
+
+async def _types_of(store: Store, run_id: str) -> list[str]:
+    return [event.type for event in await store.read([run_id])]
 
 
 async def test_a_broken_run_stops_nobody(open_runtime: Open, clock: ManualClock) -> None:

@@ -1,0 +1,161 @@
+"""Says what a simulation should never have come to; it reads the log, and changes nothing.
+
+What must hold for every log is found by the checker of `eventflow.testing.checker`. What must hold
+for this one is found here: each stage was given its input, ended as it was told to, and was tried
+as often as it may be; everything that callers were told is true.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from attrs import Factory, define
+
+from eventflow.core import events as e
+from eventflow.core.retry import qualified_name
+from eventflow.core.stage import LEASE_LOST, Claim
+from eventflow.core.state import RunState, evolve
+from eventflow.core.values import JobKind
+from eventflow.errors import HistoryAltered, StoreUnavailable
+from eventflow.store.contract import StoredEvent
+from eventflow.store.envelope import Envelope, open_envelope
+from eventflow.testing.checker import check_log
+from eventflow.testing.simulation.callers import Promises
+from eventflow.testing.simulation.line import at_once
+from eventflow.testing.simulation.playing import Played
+from eventflow.testing.simulation.workload import (
+    ENDS,
+    FINAL,
+    PATIENT,
+    act_of,
+    value_of,
+)
+
+AWAY = (qualified_name(StoreUnavailable), qualified_name(TimeoutError))
+"""How a stage that writes notes may end when the store is away."""
+
+Ended = e.StageCompleted | e.StageAttemptFailed | e.StageFailed | e.StageSuspended
+
+
+def judge(played: Played) -> list[str]:
+    """List what was wrong with a simulation; nothing, if nothing was."""
+    store, asked = played.crew.server.store, played.crew.server.acknowledged
+    report = at_once(check_log(store, acknowledged=asked))
+    findings = [*played.findings, *map(str, report.findings)]
+    histories: defaultdict[str, list[StoredEvent]] = defaultdict(list)
+    for stored in at_once(store.read_all(0, 1_000_000)):
+        histories[stored.run_id].append(stored)
+    lives = {run_id: _Life(run_id, played.scenario.calm) for run_id in histories}
+    for run_id, history in histories.items():
+        findings += lives[run_id].read(history)
+    return findings + list(_broken(played.crew.promises, lives))
+
+
+@define
+class _Life:
+    """What one run went through.
+
+    Attributes:
+        run_id: The run.
+        calm: Whether nothing may have been taken from any worker.
+        state: The run behind the last event that was read.
+        generations: The generations that it came to.
+        cancelled: Whether it was ever cancelled.
+        outputs: What it came to.
+        spent: How many attempts were used up, by stage and generation.
+    """
+
+    run_id: str
+    calm: bool
+    state: RunState | None = None
+    generations: set[int] = Factory(set)
+    cancelled: bool = False
+    outputs: list[object] = Factory(list)
+    spent: defaultdict[tuple[str, int], int] = Factory(lambda: defaultdict(int))
+
+    def read(self, history: Sequence[StoredEvent]) -> Iterator[str]:
+        """Read the run from its first event on."""
+        for stored in history:
+            try:
+                envelope = open_envelope(stored)
+                before, self.state = self.state, evolve(self.state, envelope)
+            except (HistoryAltered, ValueError, KeyError):
+                return  # the checker has said so
+            for what in self._look(before, envelope):
+                yield f"run {self.run_id}, version {stored.version}: {what}"
+
+    def _look(self, before: RunState | None, envelope: Envelope) -> Iterator[str]:
+        event = envelope.event
+        match event:
+            case e.RunRewound():
+                self.generations.add(event.generation)
+            case e.RunCancelled():
+                self.cancelled = True
+            case e.RunCompleted():
+                self.outputs.append(event.output)
+            case e.LeaseExpired(reason=e.LEASE_TIMEOUT):
+                yield from self._expired(event)
+            case e.ResultDiscarded() if self.calm and not self.cancelled and not self.generations:
+                yield f"a result of {event.stage} was discarded, though nothing was wrong"
+            case _:
+                pass
+        if before is not None and isinstance(event, Ended):
+            yield from self._ended(before, event)
+
+    def _expired(self, event: e.LeaseExpired) -> Iterator[str]:
+        if event.kind is JobKind.EXECUTE:
+            self.spent[event.stage, event.generation] += 1
+        if self.calm:
+            yield f"the lease of {event.worker} expired, though nothing was wrong"
+
+    def _ended(self, run: RunState, event: Ended) -> Iterator[str]:
+        """Compare what an attempt came to with what it was told to do."""
+        stage = run.stages.get(event.stage)
+        if stage is None or (stage.claim is None and event_error(event) == LEASE_LOST.type):
+            return
+        if isinstance(event, e.StageCompleted):
+            given = run.input_of(stage.group)
+            if event.output != value_of(event.stage, given):
+                yield f"{event.stage} returned {event.output} for {given}"
+        if stage.claim is not None and stage.claim.kind is JobKind.EXECUTE:
+            yield from self._attempted(run, stage.claim, event)
+
+    def _attempted(self, run: RunState, claim: Claim, event: Ended) -> Iterator[str]:
+        act = act_of(run.metadata, event.stage, event.generation, event.attempt)
+        resumed = run.stages[event.stage].resumption is not None
+        error, told = event_error(event), None if resumed else ENDS[act.kind]
+        away = act.kind == "notes" and error in AWAY
+        if error is not None and error != told and not away:
+            yield f"{event.stage} ended with {error} at {claim.worker}, told: {act.kind}"
+        if isinstance(event, e.StageAttemptFailed):
+            self.spent[event.stage, event.generation] += 1
+        if isinstance(event, e.StageFailed) and act.kind not in FINAL:
+            spent = self.spent[event.stage, event.generation] + 1
+            if spent != PATIENT.max_attempts:
+                yield f"{event.stage} failed after {spent} attempts"
+
+
+def event_error(event: Ended) -> str | None:
+    """Name the error with which an attempt ended, if it did."""
+    if isinstance(event, e.StageAttemptFailed | e.StageFailed):
+        return event.error.type
+    return None
+
+
+def _broken(promises: Promises, lives: dict[str, _Life]) -> Iterator[str]:
+    """Yield what callers were told, and what is not true."""
+    nothing = _Life("", calm=False)
+    for run_id in (*promises.created.values(), *promises.forked.values()):
+        if run_id not in lives:
+            yield f"run {run_id} was promised, and does not exist"
+    for run_id in promises.cancelled:
+        if not lives.get(run_id, nothing).cancelled:
+            yield f"run {run_id} was said to be cancelled, and never was"
+    for run_id, generation in promises.rewound:
+        if generation not in lives.get(run_id, nothing).generations:
+            yield f"run {run_id} was said to be in generation {generation}, and never was"
+    for run_id, output in promises.outputs:
+        if output not in lives.get(run_id, nothing).outputs:
+            yield f"run {run_id} was said to have come to {output!r}, and never did"
+    wanted = {*promises.created.values(), *promises.forked.values()}
+    for run_id in lives.keys() - wanted:
+        yield f"run {run_id} exists, and nobody was told"

@@ -1,0 +1,85 @@
+"""Runs one seed from beginning to end, and says what was wrong with it."""
+
+from collections.abc import Generator, MutableMapping
+from contextlib import contextmanager
+import gc
+import sys
+from typing import Any
+
+import structlog
+from attrs import frozen
+
+from eventflow.errors import StoreUnavailable
+from eventflow.store.memory import MemoryStore
+from eventflow.testing.simulation.crew import Crew
+from eventflow.testing.simulation.line import Server, true_time
+from eventflow.testing.simulation.scenario import Scenario, scenario
+from eventflow.testing.simulation.workload import Theatre
+from eventflow.testing.simulation.world import Stuck, World
+
+ALARMS = frozenset(
+    {
+        "run.unreadable",
+        "stage.not_reported",
+        "worker.failed",
+        "worker.heartbeat_failed",
+        "worker.scan_failed",
+    }
+)
+"""What no worker should ever have to log, unless the store is away."""
+
+
+@frozen
+class Played:
+    """A simulation that is over.
+
+    Attributes:
+        scenario: What was to happen.
+        world: What happened, step by step.
+        crew: Who was there.
+        findings: What was wrong before the log was looked at.
+    """
+
+    scenario: Scenario
+    world: World
+    crew: Crew
+    findings: tuple[str, ...]
+
+
+def play(seed: int) -> Played:
+    """Let everything happen that a seed stands for."""
+    drawn = scenario(seed)
+    world = World(f"world {seed}")
+    server = Server(world, MemoryStore(now=lambda: true_time(world)))
+    theatre = Theatre(drawn.concurrency)
+    crew = Crew(world, server, drawn, theatre)
+    findings: list[str] = []
+    with _listening(findings):
+        crew.begin()
+        try:
+            world.run()
+        except Stuck as error:
+            findings.append(str(error))
+        world.destroy()
+    findings += [*crew.findings, *theatre.findings, *crew.promises.broken]
+    return Played(drawn, world, crew, tuple(findings))
+
+
+@contextmanager
+def _listening(findings: list[str]) -> Generator[None]:
+    """Read all logs instead of printing them, and take alarms for findings."""
+
+    def listen(
+        _: object, __: str, entry: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        error = sys.exception() if sys.version_info >= (3, 11) else None
+        if entry["event"] in ALARMS and not isinstance(error, StoreUnavailable):
+            findings.append(f"{entry} {error!r}")
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(processors=[listen])
+    try:
+        yield
+    finally:
+        structlog.configure(**before)

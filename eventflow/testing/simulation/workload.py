@@ -1,0 +1,257 @@
+"""The workflows that simulated workers execute: each stage does what its run's metadata tells it.
+
+What a stage computes depends on its input alone, so it can be told from the log whether each stage
+was given what it should have been. What it does on the way is its act: fail, hang, die with its
+process, wait for something outside.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from attrs import frozen
+
+import eventflow as ef
+from eventflow.testing.simulation.world import Process
+
+PATIENT = ef.Retry(max_attempts=3, initial=0.2, factor=2.0, jitter=0.5)
+TIMEOUT = 6.0
+SIGNAL = "approval"
+
+Given = int | dict[str, int]
+
+
+@frozen
+class Waiting:
+    """What a suspended stage waits with."""
+
+    number: int
+
+
+@frozen
+class Act:
+    """What one attempt at a stage, or one check of it, does.
+
+    Attributes:
+        kind: What becomes of it; see `ENDS` and `CHECKS`.
+        seconds: How long it works before that.
+    """
+
+    kind: str
+    seconds: float = 0.0
+
+
+ENDS = {
+    "returns": None,
+    "notes": None,
+    "raises": "builtins.ConnectionError",
+    "fails": "eventflow.Failed",
+    "gives up": "eventflow.Failed",
+    "hangs": "builtins.TimeoutError",
+    "misfits": "eventflow.errors.InvalidOutput",
+    "exits": "builtins.RuntimeError",
+    "ignores": "builtins.TimeoutError",
+    "dies": None,
+    "waits": None,
+    "waits for a signal": None,
+}
+"""What an attempt can do, and the error that it may end with."""
+
+FINAL = frozenset({"gives up", "misfits"})
+"""What is never tried again."""
+
+CHECKS = {
+    "ready": None,
+    "pending": None,
+    "reenters": None,
+    "raises": "builtins.ConnectionError",
+    "fails": "eventflow.Failed",
+    "hangs": "builtins.TimeoutError",
+    "dies": None,
+}
+"""What a check can do, and the error that it may end with."""
+
+
+def value_of(stage: str, given: object) -> int:
+    """Compute what a stage returns for an input."""
+    total = sum(given.values()) if isinstance(given, dict) else int(str(given))
+    return (total * 31 + sum(map(ord, stage))) % 1_000_003
+
+
+def act_of(
+    metadata: Mapping[str, Any], stage: str, generation: int, number: int, kind: str = "acts"
+) -> Act:
+    """Look up what an attempt, or a check, is to do; later generations just work."""
+    acts = metadata.get(kind, {}).get(stage, ()) if generation == 0 else ()
+    if number <= len(acts):
+        return Act(*acts[number - 1])
+    return Act("returns" if kind == "acts" else "ready")
+
+
+class Theatre:
+    """Where the acts of one simulation are played; it notes what must never happen.
+
+    Attributes:
+        findings: What was wrong.
+        most: How many jobs one worker may have in hand at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.findings: list[str] = []
+        self.most = most
+        self._played: set[tuple[str, int]] = set()
+        self._checks: dict[str, int] = {}
+        self._busy: dict[Process, int] = {}
+
+    @contextmanager
+    def playing(self, ctx: ef.StageContext[Any], process: Process) -> Generator[None]:
+        """Note that a job is under way: no claim is used twice, no process has too many."""
+        process.note(f"begins {ctx.run_id} {ctx.stage_id} {ctx.token}")
+        if (ctx.run_id, ctx.token) in self._played:
+            self.findings.append(f"claim {ctx.token} of {ctx.run_id} was executed twice")
+        self._played.add((ctx.run_id, ctx.token))
+        self._busy[process] = self._busy.get(process, 0) + 1
+        if self._busy[process] > self.most and process.name.startswith("worker"):
+            self.findings.append(f"{process.name} executes {self._busy[process]} jobs at once")
+        try:
+            yield
+        finally:
+            self._busy[process] -= 1
+
+    def number_of_check(self, ctx: ef.StageContext[Any]) -> int:
+        """Count the checks of a stage in a generation."""
+        self._checks[ctx.idempotency_key] = self._checks.get(ctx.idempotency_key, 0) + 1
+        return self._checks[ctx.idempotency_key]
+
+
+THEATRE: ContextVar[Theatre] = ContextVar("theatre")
+"""Where the process that is executing plays; it is set when the process begins."""
+
+
+def here() -> Process:
+    """Give the process that is executing."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, Process):
+        raise RuntimeError("this workflow is executed in simulations only")
+    return loop
+
+
+async def play(ctx: ef.StageContext[Any]) -> Any:  # noqa: ANN401 - an output, or an outcome
+    """Play one attempt."""
+    process = here()
+    with THEATRE.get().playing(ctx, process):
+        act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, ctx.attempt)
+        return await _play(ctx, act, process)
+
+
+async def _play(ctx: ef.StageContext[Any], act: Act, process: Process) -> Any:  # noqa: ANN401 - as `play`
+    output = value_of(ctx.stage_id, ctx.input)
+    if ctx.resume_state is not None:
+        return output
+    await _work(act, process)
+    match act.kind:
+        case "notes":
+            await ctx.log("halfway")
+            await ctx.progress(0.5)
+            await ctx.annotate("key", ctx.attempt)
+            return output
+        case "raises":
+            raise ConnectionError("not this time")
+        case "fails" | "gives up":
+            return ef.Failed("not like this", retryable=act.kind == "fails")
+        case "misfits":
+            return "a text"
+        case "exits":
+            raise SystemExit(3)
+        case "waits":
+            return ef.Suspended(Waiting(output), check_after=0.3, max_wait=6.0)
+        case "waits for a signal":
+            return ef.Suspended(Waiting(output), check_after=None, max_wait=9.0, signal=SIGNAL)
+        case _:
+            return output
+
+
+async def _work(act: Act, process: Process) -> None:
+    """Take the time that an act takes; some never come back, and some do not listen."""
+    match act.kind:
+        case "dies":
+            await asyncio.sleep(act.seconds)
+            process.crash()
+            await asyncio.Event().wait()
+        case "hangs":
+            await asyncio.sleep(1_000)
+        case "ignores":
+            try:
+                await asyncio.sleep(1_000)
+            except asyncio.CancelledError:
+                await asyncio.sleep(act.seconds)
+        case _:
+            if act.seconds:
+                await asyncio.sleep(act.seconds)
+
+
+async def check(state: Waiting, ctx: ef.StageContext[Any]) -> Any:  # noqa: ANN401 - as `play`
+    """Play one check."""
+    process, theatre = here(), THEATRE.get()
+    with theatre.playing(ctx, process):
+        number = theatre.number_of_check(ctx)
+        act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, number, "checks")
+        await _work(act, process)
+    match act.kind:
+        case "pending":
+            return ef.Pending(0.4)
+        case "reenters":
+            return ef.Reenter()
+        case "raises":
+            raise ConnectionError("cannot tell")
+        case "fails":
+            return ef.Failed("it failed there")
+        case _:
+            return ef.Ready(state.number)
+
+
+def plainly(ctx: ef.StageContext[Given]) -> int:
+    """Play an attempt in a thread, where nothing can be awaited."""
+    with THEATRE.get().playing(ctx, here()):
+        act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, ctx.attempt)
+        if act.kind == "raises":
+            raise ConnectionError("not this time")
+        return value_of(ctx.stage_id, ctx.input)
+
+
+def _stage(name: str, play: Callable[..., Any] = play) -> Any:  # noqa: ANN401 - any stage
+    """Make a stage that plays."""
+
+    async def played(ctx: ef.StageContext[Given]) -> int | ef.Suspended[Waiting]:
+        returned: int | ef.Suspended[Waiting] = await play(ctx)
+        return returned
+
+    async def checked(state: Waiting, ctx: ef.StageContext[Given]) -> Any:  # noqa: ANN401 - as `check`
+        return await check(state, ctx)
+
+    stage = ef.stage(id=name, retry=PATIENT, timeout=TIMEOUT)(played)
+    stage.check(checked)
+    return stage
+
+
+def _plain_stage(name: str) -> Any:  # noqa: ANN401 - any stage
+    return ef.stage(id=name, retry=PATIENT, timeout=TIMEOUT)(plainly)
+
+
+def _workflow(name: str, *groups: tuple[str, ...]) -> ef.Workflow[Any, Any]:
+    """Build a workflow; a stage whose name ends in an exclamation mark is a plain function."""
+    builder = ef.define_workflow(name, input=int)
+    for group in groups:
+        made = [_plain_stage(one[:-1]) if one.endswith("!") else _stage(one) for one in group]
+        builder = builder.pipe(*made) if len(made) == 1 else builder.parallel(*made)
+    return builder.build()
+
+
+WORKFLOWS = (
+    _workflow("one", ("alone",)),
+    _workflow("two", ("first",), ("second",)),
+    _workflow("fan", ("left", "right"), ("join",)),
+    _workflow("long", ("a",), ("b", "c!"), ("d",), ("e",)),
+)

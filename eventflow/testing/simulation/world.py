@@ -1,0 +1,184 @@
+"""Simulated processes under one virtual time: a seed chooses who goes on, and nothing else does."""
+
+import hashlib
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from random import Random
+
+from eventflow.testing.simulation.loop import Handle, VirtualLoop
+
+STEP = 0.00002
+"""Seconds that one step of any process takes."""
+
+MOST_STEPS = 200_000
+
+
+class Stuck(AssertionError):
+    """A simulation that does not come to its end: nothing is left to run, or too much."""
+
+
+class Process(VirtualLoop):
+    """One simulated process: an event loop whose clock may be wrong, and that may end at any step.
+
+    Attributes:
+        name: What it is called in the trace.
+        alive: Whether it has not crashed.
+    """
+
+    def __init__(self, world: "World", name: str, *, rate: float, offset: float) -> None:
+        super().__init__(world, rate=rate, offset=offset)
+        self.name = name
+        self.alive = True
+        self._world = world
+        self._pauses = 0
+
+    def note(self, what: str) -> None:
+        """Write a line into the trace."""
+        self._world.note(self.name, what)
+
+    def crash(self) -> None:
+        """Vanish: nothing of it ever runs again, also nothing that should come at the end."""
+        if self.alive:
+            self.note("crashes")
+            self.alive = False
+            self._world.block(self)
+
+    def pause(self, seconds: float, *, unnoticed: bool = False) -> None:
+        """Run nothing for a while; if that is unnoticed, its monotonic clock stands still too."""
+        if not self.alive:
+            return
+        self.note(f"stands still for {seconds:.3f} s" + ", with its clock" * unnoticed)
+        self._pauses += 1
+        self._world.block(self)
+        if unnoticed:
+            self.fall_behind(seconds)
+        self._world.later(seconds, self._resume)
+
+    def deliver(self, delay: float, callback: Callable[[], object]) -> None:
+        """Call something in this process after so many true seconds, if it is alive then."""
+        handle = Handle(callback, (), None)
+        self._world.later(delay, lambda: self.alive and self.make_ready(handle))
+
+    def _resume(self) -> None:
+        self._pauses -= 1
+        if self.alive and not self._pauses:
+            self.note("goes on")
+            self._world.unblock(self)
+
+
+class World:
+    """All processes of one simulation.
+
+    Args:
+        seed: What the order of all steps comes from.
+
+    Attributes:
+        now: The true time, in seconds.
+        over: Is set by whoever knows that everything has happened.
+        steps: How many callbacks have run.
+        processes: All processes that there ever were.
+        trace: What happened: when, where and what.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self.now = 0.0
+        self.over = False
+        self.steps = 0
+        self.processes: list[Process] = []
+        self.trace: list[tuple[float, str, str]] = []
+        self._chance = Random(seed)
+        self._window = self._chance.choice((1, 1, 2, 8))
+        self._runnable: list[VirtualLoop] = []
+        self._timers: list[tuple[float, int, Callable[[], object]]] = []
+        self._strikes: list[tuple[int, int, Callable[[], object]]] = []
+        self._order = count()
+
+    def process(self, name: str, *, rate: float = 1.0, offset: float = 0.0) -> Process:
+        """Begin a process."""
+        process = Process(self, name, rate=rate, offset=offset)
+        self.processes.append(process)
+        return process
+
+    def run(self) -> None:
+        """Let everything happen.
+
+        Raises:
+            Stuck: It never ends.
+        """
+        while not self.over:
+            self._fire()
+            if self._runnable:
+                self._step()
+            elif self._timers:
+                self.now = max(self.now, self._timers[0][0])
+            else:
+                raise Stuck("Nobody waits for anything that will ever happen")
+            if self.steps > MOST_STEPS:
+                raise Stuck(f"It is not over after {self.steps} steps, at {self.now:.1f} s")
+
+    def later(self, delay: float, callback: Callable[[], object]) -> None:
+        """Call something after so many true seconds, outside any process."""
+        heappush(self._timers, (self.now + delay, next(self._order), callback))
+
+    def at_step(self, step: int, callback: Callable[[], object]) -> None:
+        """Call something right before a step, outside any process."""
+        heappush(self._strikes, (step, next(self._order), callback))
+
+    def at(self, time: float, loop: VirtualLoop, handle: Handle) -> None:
+        """Make a callback ready at a true time."""
+        heappush(self._timers, (time, next(self._order), lambda: loop.make_ready(handle)))
+
+    def wake(self, loop: VirtualLoop) -> None:
+        """Take notice that a loop has something to run."""
+        loop.listed = True
+        self._runnable.append(loop)
+
+    def block(self, loop: VirtualLoop) -> None:
+        """Run nothing of a loop."""
+        loop.blocked = True
+        if loop.listed:
+            self._unlist(loop)
+
+    def unblock(self, loop: VirtualLoop) -> None:
+        """Run a loop again."""
+        loop.blocked = False
+        if loop.ready and not loop.listed:
+            self.wake(loop)
+
+    def note(self, who: str, what: str) -> None:
+        """Write a line into the trace."""
+        self.trace.append((self.now, who, what))
+
+    def fingerprint(self) -> str:
+        """Digest everything that happened, so that two simulations can be compared."""
+        digest = hashlib.sha256(f"{self.steps} {self.now!r}".encode())
+        for line in self.trace:
+            digest.update(repr(line).encode())
+        return digest.hexdigest()
+
+    def destroy(self) -> None:
+        """End all processes."""
+        for process in self.processes:
+            process.destroy()
+
+    def _fire(self) -> None:
+        while self._timers and self._timers[0][0] <= self.now:
+            heappop(self._timers)[2]()
+        while self._strikes and self._strikes[0][0] <= self.steps:
+            heappop(self._strikes)[2]()
+
+    def _step(self) -> None:
+        """Let one process take one step."""
+        chance = self._chance.random
+        loop = self._runnable[int(chance() * len(self._runnable))]
+        near = min(len(loop.ready), self._window)
+        self.steps += 1
+        self.now += STEP
+        loop.run_one(0 if near == 1 else int(chance() * near))
+        if loop.listed and not loop.ready:
+            self._unlist(loop)
+
+    def _unlist(self, loop: VirtualLoop) -> None:
+        loop.listed = False
+        self._runnable.remove(loop)
