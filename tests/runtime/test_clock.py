@@ -1,7 +1,6 @@
 """The clock: the store's time plus what has passed since, and never the wall's."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +18,7 @@ class Ticks:
         self.now = 1_000.0
 
     def __call__(self) -> float:
+        """Tell it."""
         return self.now
 
 

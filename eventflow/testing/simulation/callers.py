@@ -101,6 +101,14 @@ class Caller:
             case "fork":
                 forked = await run.fork_from(stage, idempotency_key=key)
                 self._promises.fork(f"{run.id} {key}", forked.id)
+            case "create again":
+                await self._create(planned)
+            case _:
+                await self._meddle(run, ask, key)
+
+    async def _meddle(self, run: ef.Run, ask: Ask, key: str) -> None:
+        """Do what leads to no promise."""
+        match ask.kind:
             case "signal":
                 await run.signal(SIGNAL, {"key": key})
             case "annotate":
@@ -108,8 +116,6 @@ class Caller:
             case "drive":
                 await self._runtime.transition_run(run.id)
                 await self._runtime.poll_suspended_stages()
-            case "create again":
-                await self._create(planned)
             case _:
                 await self._look(run)
 

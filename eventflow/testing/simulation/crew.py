@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -92,7 +93,7 @@ class Crew:
             self._start_worker()
         self._start_caller()
         for strike in self.scenario.strikes:
-            self.world.at_step(strike.step, lambda strike=strike: self._strike(strike))
+            self.world.at_step(strike.step, partial(self._strike, strike))
         self.world.process("watch").create_task(self._watch())
 
     def _start_worker(self) -> None:
@@ -174,7 +175,9 @@ class Crew:
         for member in self._workers:
             member.stop(grace=10.0)
         deadline = self.world.now + STOPPING
-        while not all(each.ended for each in self._workers) and self.world.now < deadline:
+        while not all(each.ended for each in self._workers):
+            if self.world.now > deadline:
+                break
             await asyncio.sleep(LOOK)
         self._note_who_went_wrong()
         self.world.over = True

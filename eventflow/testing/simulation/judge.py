@@ -6,7 +6,7 @@ as often as it may be; everything that callers were told is true.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import Factory, define
 
@@ -141,21 +141,18 @@ def event_error(event: Ended) -> str | None:
     return None
 
 
-def _broken(promises: Promises, lives: dict[str, _Life]) -> Iterator[str]:
+def _broken(promises: Promises, lives: Mapping[str, _Life]) -> Iterator[str]:
     """Yield what callers were told, and what is not true."""
-    nothing = _Life("", calm=False)
-    for run_id in (*promises.created.values(), *promises.forked.values()):
-        if run_id not in lives:
-            yield f"run {run_id} was promised, and does not exist"
+    known = defaultdict(lambda: _Life("", calm=False), lives)
+    told = {*promises.created.values(), *promises.forked.values()}
+    yield from (f"run {each} was promised, and does not exist" for each in told - lives.keys())
+    yield from (f"run {each} exists, and nobody was told" for each in lives.keys() - told)
     for run_id in promises.cancelled:
-        if not lives.get(run_id, nothing).cancelled:
+        if not known[run_id].cancelled:
             yield f"run {run_id} was said to be cancelled, and never was"
     for run_id, generation in promises.rewound:
-        if generation not in lives.get(run_id, nothing).generations:
+        if generation not in known[run_id].generations:
             yield f"run {run_id} was said to be in generation {generation}, and never was"
     for run_id, output in promises.outputs:
-        if output not in lives.get(run_id, nothing).outputs:
+        if output not in known[run_id].outputs:
             yield f"run {run_id} was said to have come to {output!r}, and never did"
-    wanted = {*promises.created.values(), *promises.forked.values()}
-    for run_id in lives.keys() - wanted:
-        yield f"run {run_id} exists, and nobody was told"

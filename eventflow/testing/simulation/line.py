@@ -3,7 +3,8 @@
 It changes nothing that the store is asked and nothing that it answers.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -25,6 +26,7 @@ from eventflow.store.contract import (
 )
 from eventflow.testing.builders import START
 from eventflow.testing.checker import Acknowledged
+from eventflow.testing.simulation.loop import settle
 from eventflow.testing.simulation.world import Process, World
 
 T = TypeVar("T")
@@ -104,6 +106,7 @@ class Server:
         world: Its time.
         store: The store; none of its methods but `wait` may ever wait.
         acknowledged: The appends whose answer has arrived.
+        sent: How often each operation was sent.
         newest: The newest position that was appended.
         in_flight: How many requests have yet to arrive.
         waiting: Who waits for an append, and beyond which position.
@@ -112,9 +115,19 @@ class Server:
     world: World
     store: Store
     acknowledged: list[Acknowledged] = Factory(list)
+    sent: Counter[str] = Factory(Counter)
     newest: int = 0
     in_flight: int = 0
     waiting: dict[Callable[[], object], int] = Factory(dict)
+
+    def acknowledge(self, operation: Operation, verdict: Appended) -> None:
+        """Remember an append whose answer has arrived.
+
+        Who repeats an operation may have decided otherwise meanwhile: then what was appended first
+        counts, and ends elsewhere.
+        """
+        op_id = operation.op_id if self.sent[operation.op_id] == 1 else None
+        self.acknowledged.append(Acknowledged(operation.run_id, verdict.version, op_id))
 
     def notice(self, verdicts: Sequence[Verdict]) -> None:
         """Wake those who wait for what was appended."""
@@ -133,10 +146,12 @@ class Line:
         self._server = server
         self._process = process
         self._weather = weather
+        self.blobs = server.store.blobs
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations."""
         asked = list(operations)
+        self._server.sent.update(each.op_id for each in asked)
         told = [f"{each.run_id}@{each.expected} {each.events[0].type}.." for each in asked]
 
         def call(store: Store) -> list[Verdict]:
@@ -145,11 +160,9 @@ class Line:
             return verdicts
 
         verdicts = await self._call(f"append {told}", call)
-        self._server.acknowledged += [
-            Acknowledged(operation.run_id, verdict.version, operation.op_id)
-            for operation, verdict in zip(asked, verdicts, strict=True)
-            if isinstance(verdict, Appended)
-        ]
+        for operation, verdict in zip(asked, verdicts, strict=True):
+            if isinstance(verdict, Appended):
+                self._server.acknowledge(operation, verdict)
         return verdicts
 
     async def read(self, run_ids: Collection[str], after: int = 0) -> list[StoredEvent]:
@@ -184,11 +197,12 @@ class Line:
         if newest > after:
             return newest
         told = self._process.create_future()
+        tell = partial(settle, told, None)
         deliver = partial(self._process.deliver, self._weather.delay(self._server.world.now))
-        wake = partial(deliver, lambda: told.done() or told.set_result(None))
+        wake = partial(deliver, tell)
         if not self._weather.deafens(self._server.world.now):
             self._server.waiting[wake] = after
-        timer = self._process.call_later(timeout, lambda: told.done() or told.set_result(None))
+        timer = self._process.call_later(timeout, tell)
         try:
             await told
         finally:
@@ -219,8 +233,9 @@ class Line:
             self._server.world.later(fate.arrives, partial(self._arrive, name, call, fate, answer))
         if fate.answered is None:
             lost = StoreUnavailable("The line is broken")
-            self._process.deliver(PATIENCE, partial(_settle, answer, lost))
-        return await answer
+            self._process.deliver(PATIENCE, partial(settle, answer, lost))
+        result: T = await answer
+        return result
 
     def _arrive(self, name: str, call: Callable[[Store], T], fate: Fate, answer: Any) -> None:  # noqa: ANN401 - a future of whatever is answered
         """Let the store answer; what a process has sent arrives also when it has died since."""
@@ -231,7 +246,7 @@ class Line:
             result = error
         self._process.note(f"{name} -> {_brief(result)}")
         if fate.answered is not None:
-            self._process.deliver(fate.answered, partial(_settle, answer, result))
+            self._process.deliver(fate.answered, partial(settle, answer, result))
 
 
 def true_time(world: World) -> datetime:
@@ -254,16 +269,8 @@ def at_once(coroutine: Awaitable[T]) -> T:
     raise RuntimeError("a store that waits cannot be simulated")
 
 
-def _settle(answer: Any, result: object) -> None:  # noqa: ANN401 - as `_arrive`
-    if answer.done():
-        return
-    if isinstance(result, Exception):
-        answer.set_exception(result)
-    else:
-        answer.set_result(result)
-
-
 def _brief(result: object) -> str:
-    if isinstance(result, list) and len(result) > 3:
-        return f"{len(result)} answers"
-    return type(result).__name__ if isinstance(result, RunPage) else repr(result)[:200]
+    """Say what was answered, without the data of events."""
+    if isinstance(result, list) and result and isinstance(result[0], StoredEvent):
+        return f"{len(result)} events"
+    return type(result).__name__ if isinstance(result, RunPage) else repr(result)

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextvars import Context, copy_context
 from itertools import count
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 
 MOST_CLOSINGS = 50
 """How often a coroutine of a dead process may wait again while it is closed."""
@@ -27,12 +28,12 @@ class Host(Protocol):
         ...
 
 
-class Handle:
-    """A callback that is ready, or will be; `when` is the time of its loop at which it is due."""
+class Handle(asyncio.TimerHandle):
+    """A callback that is ready, or will be at a time of its loop."""
 
-    __slots__ = ("_cancelled", "arguments", "callback", "context", "due")
+    __slots__ = ("arguments", "callback", "context", "due")
 
-    def __init__(
+    def __init__(  # its base wants a loop that keeps a heap of such handles
         self,
         callback: Callable[..., object],
         arguments: tuple[Any, ...],
@@ -69,6 +70,8 @@ class _Numbered:
 
 class NumberedTask(_Numbered, asyncio.Task[T]):
     """A task whose place in a set is that of the same task in another process."""
+
+    _log_destroy_pending: bool
 
     def __init__(self, number: int, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - those of Task
         self.number = number
@@ -116,8 +119,11 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._offset -= seconds * self._rate
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> Handle:  # type: ignore[override] # only `cancel` and `when` are ever asked for
+        self,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> Handle:
         """Call something as soon as this process goes on."""
         handle = Handle(callback, args, context)
         self.make_ready(handle)
@@ -126,20 +132,20 @@ class VirtualLoop(asyncio.AbstractEventLoop):
     def call_later(
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
         context: Context | None = None,
-    ) -> Handle:  # type: ignore[override] # as `call_soon`
+    ) -> Handle:
         """Call something after so many seconds of this process."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
         context: Context | None = None,
-    ) -> Handle:  # type: ignore[override] # as `call_soon`
+    ) -> Handle:
         """Call something at a time of this process."""
         handle = Handle(callback, args, context, when)
         self._host.at(self._host_time(when), self, handle)
@@ -186,7 +192,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return task
 
     def run_in_executor(  # type: ignore[override] # the future is one of this loop
-        self, executor: object, func: Callable[..., T], *args: Any
+        self,
+        executor: object,
+        func: Callable[[*Arguments], T],
+        *args: *Arguments,
     ) -> asyncio.Future[T]:
         """Call a function a moment later, in one piece, as if a thread had done it."""
         del executor
@@ -194,11 +203,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
         def call() -> None:
             try:
-                result = func(*args)
+                settle(done, func(*args))
             except Exception as error:  # noqa: BLE001 - whoever waits gets it
-                _settle(done, error=error)
-            else:
-                _settle(done, result=result)
+                settle(done, error)
 
         self.call_later(0.01, call)
         return done
@@ -224,7 +231,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.blocked = True
         self.ready.clear()
         for task in self._tasks:
-            task._log_destroy_pending = False  # type: ignore[attr-defined] # noqa: SLF001 - it is
+            task._log_destroy_pending = False  # noqa: SLF001 - nobody else can
             if not task.done():
                 _close(task.get_coro())
         self._tasks.clear()
@@ -233,11 +240,12 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         return (when - self._offset) / self._rate
 
 
-def _settle(future: "asyncio.Future[Any]", *, result: object = None, error: Exception | None = None) -> None:
+def settle(future: "asyncio.Future[Any]", result: object) -> None:
+    """Give a future its result, or its error, if somebody still waits for it."""
     if future.done():
         return
-    if error is not None:
-        future.set_exception(error)
+    if isinstance(result, Exception):
+        future.set_exception(result)
     else:
         future.set_result(result)
 

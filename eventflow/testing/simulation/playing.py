@@ -1,9 +1,9 @@
 """Runs one seed from beginning to end, and says what was wrong with it."""
 
-from collections.abc import Generator, MutableMapping
-from contextlib import contextmanager
 import gc
 import sys
+from collections.abc import Generator, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -54,7 +54,7 @@ def play(seed: int) -> Played:
     theatre = Theatre(drawn.concurrency)
     crew = Crew(world, server, drawn, theatre)
     findings: list[str] = []
-    with _listening(findings):
+    with _listening(findings), _no_collection():
         crew.begin()
         try:
             world.run()
@@ -66,13 +66,23 @@ def play(seed: int) -> Played:
 
 
 @contextmanager
+def _no_collection() -> Generator[None]:
+    """Let no garbage be collected: what it frees depends on what was played before."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
 def _listening(findings: list[str]) -> Generator[None]:
     """Read all logs instead of printing them, and take alarms for findings."""
 
-    def listen(
-        _: object, __: str, entry: MutableMapping[str, Any]
-    ) -> MutableMapping[str, Any]:
-        error = sys.exception() if sys.version_info >= (3, 11) else None
+    def listen(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        error = sys.exception()
         if entry["event"] in ALARMS and not isinstance(error, StoreUnavailable):
             findings.append(f"{entry} {error!r}")
         raise structlog.DropEvent

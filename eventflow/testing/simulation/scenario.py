@@ -144,7 +144,7 @@ def _weather(chance: Random, *, calm: bool) -> Weather:
     if calm:
         return Weather(lines, slow, slowest, until=100.0)
     until = chance.uniform(2.0, 12.0)
-    outages = ()
+    outages: tuple[tuple[float, float], ...] = ()
     if chance.random() < 0.2:
         first = chance.uniform(0, until)
         outages = ((first, first + chance.uniform(0.5, 4.0)),)

@@ -58,7 +58,12 @@ class Process(VirtualLoop):
     def deliver(self, delay: float, callback: Callable[[], object]) -> None:
         """Call something in this process after so many true seconds, if it is alive then."""
         handle = Handle(callback, (), None)
-        self._world.later(delay, lambda: self.alive and self.make_ready(handle))
+
+        def arrive() -> None:
+            if self.alive:
+                self.make_ready(handle)
+
+        self._world.later(delay, arrive)
 
     def _resume(self) -> None:
         self._pauses -= 1
@@ -96,7 +101,7 @@ class World:
 
     def process(self, name: str, *, rate: float = 1.0, offset: float = 0.0) -> Process:
         """Begin a process."""
-        process = Process(self, name, rate=rate, offset=offset)
+        process = Process(self, name, rate=rate, offset=offset)  # type: ignore[abstract] # the rest
         self.processes.append(process)
         return process
 
