@@ -20,7 +20,6 @@ class ManualRuntime(Runtime):
 
     Attributes:
         clock: Its time, which moves only when the test moves it.
-        store: Its store.
     """
 
     def __init__(
@@ -33,7 +32,12 @@ class ManualRuntime(Runtime):
         several = [workflows] if isinstance(workflows, Workflow) else workflows
         super().__init__(clock.watch(store), several, clock=clock, **options)
         self.clock = clock
-        self.store = store
+        self._bare_store = store
+
+    @property
+    def store(self) -> Store:
+        """Its store, as it was given."""
+        return self._bare_store
 
     async def finish(self, run: Run, limit: float = TWO_DAYS) -> Any:  # noqa: ANN401 - the workflow's output
         """Move the time until a run has ended, and give its output.

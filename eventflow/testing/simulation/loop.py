@@ -191,7 +191,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._tasks.append(task)
         return task
 
-    def run_in_executor(  # type: ignore[override] # the future is one of this loop
+    def run_in_executor(
         self,
         executor: object,
         func: Callable[[*Arguments], T],
