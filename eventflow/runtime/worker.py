@@ -296,7 +296,7 @@ class Worker:
     async def _disclaim(self, work: Draft) -> None:
         """Let others have what was claimed along with a run of which nobody knows if it exists."""
         outage = Outage(f"creation of {work.run.run_id}", self._clock, self._abandoned)
-        for job in self._jobs_of(Outcome(work.run, tuple(work.events))):
+        for job in self._jobs_of(Outcome(work.run, tuple(work.events), first=1)):
             command = ReleaseJob(now=self._clock.now(), stage=job.state.id, token=job.token)
             with suppress(RunNotFound, StoreUnavailable):
                 await execute_until_known(
