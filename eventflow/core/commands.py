@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from eventflow.core.events import ForkedFrom, Note
 from eventflow.core.plan import Plan
-from eventflow.core.values import JSON, ErrorInfo
+from eventflow.core.values import JSON, ErrorInfo, WaitEnd
 
 
 @frozen(kw_only=True)
@@ -79,7 +79,11 @@ class CompleteSteps:
 
 @frozen(kw_only=True)
 class SuspendStage:
-    """Let a stage wait; `check_after` and `max_wait` are seconds from now."""
+    """Let a stage wait; `check_after` and `max_wait` are seconds from now.
+
+    `deadline` is a moment instead of `max_wait`; `then` and `output` say what becomes of the stage
+    when it is still pending at that time.
+    """
 
     now: datetime
     stage: str
@@ -88,6 +92,9 @@ class SuspendStage:
     check_after: float | None = 30.0
     max_wait: float = 86_400.0
     signal: str | None = None
+    deadline: datetime | None = None
+    then: WaitEnd = WaitEnd.FAIL
+    output: JSON = None
     notes: tuple[Note, ...] = ()
 
 

@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from eventflow.core.ai import AICallKind, AITotals, PromptPolicy, Tokens
 from eventflow.core.plan import Plan
-from eventflow.core.values import JSON, Actor, ArtifactKind, ErrorInfo, JobKind
+from eventflow.core.values import JSON, Actor, ArtifactKind, ErrorInfo, JobKind, WaitEnd
 
 LEASE_TIMEOUT = "timeout"
 LEASE_RELEASED = "released"
@@ -147,7 +147,11 @@ class StageFailed:
 
 @frozen
 class StageSuspended:
-    """A stage handed its work over and waits; `check_at` is None when only a signal wakes it."""
+    """A stage handed its work over and waits; `check_at` is None when no check is to wake it.
+
+    `then` says what becomes of it when it is still pending at its deadline: it fails, is executed
+    again, or completes with `output`.
+    """
 
     stage: str
     generation: int
@@ -157,13 +161,15 @@ class StageSuspended:
     check_at: datetime | None
     deadline: datetime
     signal: str | None = None
+    then: WaitEnd = WaitEnd.FAIL
+    output: JSON = None
 
 
 @frozen
 class StageResumed:
     """A suspended stage may be executed again.
 
-    `signal` is the version of the signal that woke it, or None when a check asked for it.
+    `signal` is the version of the signal that woke it, or None when a check or its time did.
     """
 
     stage: str

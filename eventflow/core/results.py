@@ -124,7 +124,7 @@ def _complete_steps(work: Draft, stage: StageState, command: c.CompleteSteps) ->
 
 def _suspend(work: Draft, stage: StageState, command: c.SuspendStage) -> None:
     """Let the stage wait; a signal that came before is used at once."""
-    deadline = work.now + timedelta(seconds=command.max_wait)
+    deadline = command.deadline or work.now + timedelta(seconds=command.max_wait)
     check_at = None
     if command.check_after is not None:
         check_at = min(work.now + timedelta(seconds=command.check_after), deadline)
@@ -138,6 +138,8 @@ def _suspend(work: Draft, stage: StageState, command: c.SuspendStage) -> None:
             check_at=check_at,
             deadline=deadline,
             signal=command.signal,
+            then=command.then,
+            output=command.output,
         )
     )
     if command.signal is not None:

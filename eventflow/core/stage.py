@@ -10,7 +10,7 @@ from eventflow.core import events as e
 from eventflow.core.change import Fields, changed
 from eventflow.core.laws import stage_step
 from eventflow.core.steps import NO_STEPS, Steps
-from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
+from eventflow.core.values import JSON, ErrorInfo, JobKind, Status, WaitEnd
 
 LEASE_LOST = ErrorInfo(
     "eventflow.LeaseExpired",
@@ -31,14 +31,24 @@ class Claim:
 
 @frozen(slots=False)
 class Suspension:
-    """What a suspended stage waits for; `failures` counts the checks that failed."""
+    """What a suspended stage waits for, and what becomes of it at its deadline.
+
+    `failures` counts the checks that failed.
+    """
 
     state: JSON
     since: datetime
     check_at: datetime | None
     deadline: datetime
     signal: str | None
+    then: WaitEnd = WaitEnd.FAIL
+    output: JSON = None
     failures: int = 0
+
+    @property
+    def asleep(self) -> bool:
+        """Whether nothing but its time wakes it."""
+        return self.check_at is None and self.signal is None
 
 
 @frozen
@@ -232,6 +242,8 @@ def _suspended(event: e.StageSuspended, fact: e.Fact) -> Fields:
         check_at=event.check_at,
         deadline=event.deadline,
         signal=event.signal,
+        then=event.then,
+        output=event.output,
     )
     return {
         "claim": None,

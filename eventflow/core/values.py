@@ -38,6 +38,14 @@ class JobKind(StrEnum):
     CHECK = "check"
 
 
+class WaitEnd(StrEnum):
+    """What becomes of a suspended stage that is still pending at its deadline."""
+
+    FAIL = "fail"
+    REENTER = "reenter"
+    COMPLETE = "complete"
+
+
 class ArtifactKind(StrEnum):
     """How the bytes of an artifact are read."""
 

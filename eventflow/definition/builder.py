@@ -64,14 +64,15 @@ class WorkflowBuilder(Generic[In, Out]):
         """Give the workflow.
 
         Raises:
-            InvalidWorkflow: It has no stage, a stage would suspend for ever, or the last output
-                cannot be the workflow's.
+            InvalidWorkflow: It has no stage, a stage would suspend for ever, a signal brings two
+                things, or the last output cannot be the workflow's.
         """
         if not self.groups:
             raise InvalidWorkflow(f'Workflow "{self.id}" has no stage; add one with pipe(stage)')
         for group in self.groups:
             for stage in group:
                 self._refuse_endless_wait(stage)
+        self._refuse_ambiguous_signals()
         if self.output_schema is not None:
             self._refuse_misfit(self.output_schema, f'the output of workflow "{self.id}"')
         ends = (self.input_schema, *((self.output_schema,) if self.output_schema else ()))
@@ -138,11 +139,26 @@ class WorkflowBuilder(Generic[In, Out]):
             )
 
     def _refuse_endless_wait(self, stage: AnyStage) -> None:
-        if stage.suspends and stage.check_function is None and not stage.awaits_signal:
+        if stage.suspends and stage.check_function is None and not stage.wakes_by_itself:
             raise InvalidWorkflow(
                 f'Stage "{stage.id}" may suspend, but nothing would wake it; give it a check with '
-                f'@{stage.function.__name__}.check, or name its signal: @stage(signal="...")'
+                f'@{stage.function.__name__}.check, name its signal: @stage(signal="..."), '
+                "or let it sleep: Suspended.until(time)"
             )
+
+    def _refuse_ambiguous_signals(self) -> None:
+        """Refuse a signal that brings this to one stage and that to another."""
+        found: dict[str, tuple[AnyStage, Schema[Any]]] = {}
+        for stage in (each for group in self.groups for each in group):
+            payload = stage.payload_schema
+            if stage.signal is None or payload is None:
+                continue
+            other, known = found.setdefault(stage.signal, (stage, payload))
+            if known.type != payload.type:
+                raise InvalidWorkflow(
+                    f'In workflow "{self.id}", signal "{stage.signal}" brings {known.name} to '
+                    f'stage "{other.id}" and {payload.name} to stage "{stage.id}"; rename one'
+                )
 
 
 @overload

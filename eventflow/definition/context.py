@@ -130,8 +130,18 @@ class StageContext(Protocol[Input_co, Config_co]):
         ...
 
     @property
-    def signal(self) -> Any:  # noqa: ANN401 - what the sender gave
+    def resumed(self) -> bool:
+        """Whether the stage is executed again after it has suspended, whatever woke it."""
+        ...
+
+    @property
+    def signal(self) -> Any:  # noqa: ANN401 - as typed as the payload's schema, or what was sent
         """The payload of the signal that woke the stage; None if none did."""
+        ...
+
+    @property
+    def signal_name(self) -> str | None:
+        """The name of the signal that woke the stage, also if its payload is None."""
         ...
 
     @overload

@@ -1,6 +1,7 @@
 """What a stage or its check may answer: frozen values, which say what is to happen next."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, Generic
 
@@ -11,9 +12,12 @@ from typing_extensions import TypeVar
 Out_co = TypeVar("Out_co", covariant=True, default=None)
 State_co = TypeVar("State_co", covariant=True, default=Any)
 
+State = TypeVar("State", default=None)
+
 DEFAULT_CHECK_AFTER = 30.0
 DEFAULT_MAX_WAIT = 86_400.0
 _NO_OUTPUT: Any = None
+NO_STATE: Any = None
 
 
 def _seconds(value: float | None) -> float | None:
@@ -43,40 +47,8 @@ class Completed(Generic[Out_co]):
 
 
 @frozen
-class Suspended(Generic[State_co]):
-    """The stage waits for something outside, and holds no worker meanwhile.
-
-    Attributes:
-        state: What its check needs, checked against its state schema.
-        check_after: Seconds until the first check, and between checks; None if only the signal
-            wakes it.
-        max_wait: Seconds after which a last check is made, and then the stage fails.
-        signal: The name of the signal that wakes it; without one, the signal that the stage
-            declares, if it does.
-    """
-
-    state: State_co
-    check_after: float | None = field(
-        default=DEFAULT_CHECK_AFTER, converter=_seconds, validator=_positive
-    )
-    max_wait: float = field(default=DEFAULT_MAX_WAIT, converter=float, validator=_positive)
-    signal: str | None = None
-
-
-@frozen
-class Pending:
-    """A check's answer: not ready yet.
-
-    Attributes:
-        check_after: Seconds until the next check; None for the interval of before.
-    """
-
-    check_after: float | None = field(default=None, converter=_seconds, validator=_positive)
-
-
-@frozen
 class Ready(Generic[Out_co]):
-    """A check's answer: the stage is done.
+    """A check's answer, or the end of a wait: the stage is done.
 
     Attributes:
         output: What the stage returns, checked against its output schema.
@@ -89,7 +61,113 @@ class Ready(Generic[Out_co]):
 
 @frozen
 class Reenter:
-    """A check's answer: execute the stage again, with `ctx.resume_state`."""
+    """A check's answer, or the end of a wait: execute the stage again, with `ctx.resume_state`."""
+
+
+AGAIN = Reenter()
+
+
+def _without_metrics(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if isinstance(value, Ready) and value.metrics:
+        raise ValueError(f"{attribute.name} has an output and no metrics: nothing is measured yet")
+
+
+def _aware(_: object, attribute: "attrs.Attribute[Any]", value: datetime | None) -> None:
+    if value is not None and value.utcoffset() is None:
+        raise ValueError(f"{attribute.name} is a moment with a time zone, such as UTC, not {value}")
+
+
+@frozen
+class Suspended(Generic[State_co]):
+    """The stage waits for something outside, and holds no worker meanwhile.
+
+    `Suspended.for_signal`, `Suspended.for_duration` and `Suspended.until` are shorter ways to say
+    the everyday cases.
+
+    Attributes:
+        state: What its check needs, checked against its state schema.
+        check_after: Seconds until the first check, and between checks; None if only the signal
+            wakes it.
+        max_wait: Seconds after which a last check is made, and then the stage fails.
+        signal: The name of the signal that wakes it; without one, the signal that the stage
+            declares, if it does.
+        then: What becomes of the stage after the last check instead of failing: `Reenter()`
+            executes it again, `Ready(output)` completes it.
+        time: The moment at which the wait ends, instead of `max_wait` seconds from now.
+        asleep: Whether neither the check nor any signal is to wake it before its time.
+    """
+
+    state: State_co
+    check_after: float | None = field(
+        default=DEFAULT_CHECK_AFTER, converter=_seconds, validator=_positive
+    )
+    max_wait: float = field(default=DEFAULT_MAX_WAIT, converter=float, validator=_positive)
+    signal: str | None = None
+    then: Reenter | Ready[Any] | None = field(
+        default=None, kw_only=True, validator=_without_metrics
+    )
+    time: datetime | None = field(default=None, kw_only=True, validator=_aware)
+    asleep: bool = field(default=False, kw_only=True)
+
+    @staticmethod
+    def for_signal(
+        name: str,
+        state: State = NO_STATE,
+        *,
+        max_wait: float = DEFAULT_MAX_WAIT,
+        then: Reenter | Ready[Any] | None = None,
+    ) -> "Suspended[State]":
+        """Wait for a signal and nothing else, as for somebody's approval.
+
+        Args:
+            name: The signal.
+            state: What the stage wants to know again, as `ctx.resume_state`.
+            max_wait: Seconds that the signal may take.
+            then: What becomes of the stage when it has not come; otherwise the stage fails.
+        """
+        return Suspended(state, None, max_wait, name, then=then)
+
+    @staticmethod
+    def for_duration(
+        duration: float | timedelta,
+        state: State = NO_STATE,
+        *,
+        then: Reenter | Ready[Any] = AGAIN,
+    ) -> "Suspended[State]":
+        """Sleep for a number of seconds, across any restart; no signal cuts it short.
+
+        Args:
+            duration: How long; a number is seconds.
+            state: What the stage wants to know again, as `ctx.resume_state`.
+            then: What becomes of the stage when the time is over: `Reenter()` executes it again,
+                with `ctx.resumed`; `Ready(output)` completes it.
+        """
+        seconds = duration.total_seconds() if isinstance(duration, timedelta) else duration
+        return Suspended(state, None, seconds, then=then, asleep=True)
+
+    @staticmethod
+    def until(
+        time: datetime, state: State = NO_STATE, *, then: Reenter | Ready[Any] = AGAIN
+    ) -> "Suspended[State]":
+        """Sleep until a moment, which has a time zone; one that is over ends the wait at once.
+
+        Args:
+            time: The moment, in the store's time.
+            state: What the stage wants to know again, as `ctx.resume_state`.
+            then: What becomes of the stage when the time has come, as in `for_duration`.
+        """
+        return Suspended(state, None, then=then, time=time, asleep=True)
+
+
+@frozen
+class Pending:
+    """A check's answer: not ready yet.
+
+    Attributes:
+        check_after: Seconds until the next check; None for the interval of before.
+    """
+
+    check_after: float | None = field(default=None, converter=_seconds, validator=_positive)
 
 
 @frozen

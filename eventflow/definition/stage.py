@@ -60,6 +60,7 @@ class Stage(Generic[In_contra, Out_co]):
         config_schema: How it can be configured.
         output_schema: What it gives.
         state_schema: What it leaves for its check when it suspends.
+        payload_schema: What the signal that it declares brings, if that is checked.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Stage(Generic[In_contra, Out_co]):
     config_schema: Schema[Any] = field(repr=False)
     output_schema: Schema[Out_co] = field(repr=False)
     state_schema: Schema[Any] = field(repr=False)
+    payload_schema: Schema[Any] | None = field(default=None, repr=False)
     _check: _CheckSlot = field(factory=_CheckSlot, init=False, repr=False)
 
     def __call__(self, ctx: StageContext[In_contra, Any]) -> Any:  # noqa: ANN401 - of the function
@@ -97,9 +99,13 @@ class Stage(Generic[In_contra, Out_co]):
         return self._check.function
 
     @property
-    def awaits_signal(self) -> bool:
-        """Whether it declares a signal, or its code names one: `Suspended(..., signal=...)`."""
-        return self.signal is not None or _names_signal(
+    def wakes_by_itself(self) -> bool:
+        """Whether a signal or its time wakes it: it declares a signal, or its code says how.
+
+        Its code does with `Suspended(..., signal=...)`, `Suspended(..., then=...)`, or one of
+        `Suspended.for_signal`, `Suspended.for_duration` and `Suspended.until`.
+        """
+        return self.signal is not None or _says_what_wakes(
             getattr(inspect.unwrap(self.function), "__code__", None)
         )
 
@@ -123,13 +129,23 @@ Dependencies: TypeAlias = Iterable[str | Stage[Any, Any]] | str | Stage[Any, Any
 """Stages that must come earlier, as stages or as ids; a single one needs no list."""
 
 
-def _names_signal(code: CodeType | None) -> bool:
-    """Tell whether some call in the code has a keyword `signal`; CPython keeps these as tuples."""
-    return code is not None and any(
-        _names_signal(constant)
-        if isinstance(constant, CodeType)
-        else isinstance(constant, tuple) and "signal" in constant
-        for constant in code.co_consts
+WAKING_KEYWORDS = frozenset({"signal", "then"})
+WAKING_NAMES = frozenset({"for_signal", "for_duration", "until"})
+
+
+def _says_what_wakes(code: CodeType | None) -> bool:
+    """Tell whether some call in the code has such a keyword, or such a name.
+
+    CPython keeps the keywords of a call as a tuple among the constants.
+    """
+    return code is not None and (
+        not WAKING_NAMES.isdisjoint(code.co_names)
+        or any(
+            _says_what_wakes(constant)
+            if isinstance(constant, CodeType)
+            else isinstance(constant, tuple) and not WAKING_KEYWORDS.isdisjoint(constant)
+            for constant in code.co_consts
+        )
     )
 
 
@@ -199,6 +215,7 @@ def stage(
     timeout: float | None = None,
     state: Type = ...,
     signal: str | None = None,
+    payload: Type = ...,
     input: Type = ...,
     config: Type = ...,
     output: Type = ...,
@@ -215,6 +232,7 @@ def stage(
     timeout: float | None = None,
     state: Type = UNSAID,
     signal: str | None = None,
+    payload: Type = UNSAID,
     input: Type = UNSAID,
     config: Type = UNSAID,
     output: Type = UNSAID,
@@ -234,6 +252,8 @@ def stage(
         state: The schema of the state that the stage suspends with, where the annotation does not
             say it with `Suspended[State]`.
         signal: The signal that wakes the stage when it suspends.
+        payload: The schema of what that signal brings; it is checked when the signal is sent, and
+            `ctx.signal` is of it.
         input: The input schema, where the annotation cannot say it.
         config: The config schema, likewise.
         output: The output schema, likewise.
@@ -261,6 +281,7 @@ def stage(
             signal=signal,
             suspends=signature.suspends,
             function=given,
+            payload_schema=_payload_schema(stage_id, signal, payload, names),
             **_schemas(stage_id, signature, names),
         )
 
@@ -302,6 +323,20 @@ def _schemas(
         attribute: Schema(tp, f'the {word} of stage "{stage_id}"', exact=False)
         for attribute, (word, tp) in ends.items()
     }
+
+
+def _payload_schema(
+    stage_id: str, signal: str | None, payload: Type, names: Mapping[str, object]
+) -> Schema[Any] | None:
+    if payload is UNSAID:
+        return None
+    if signal is None:
+        raise InvalidWorkflow(
+            f'Stage "{stage_id}" has a payload, but no signal that brings it; name it: '
+            '@stage(signal="...", payload=...)'
+        )
+    learn_names(payload, names)
+    return Schema(payload, f'the payload of signal "{signal}"', exact=False)
 
 
 def _checked_timeout(stage_id: str, timeout: float | None) -> float | None:

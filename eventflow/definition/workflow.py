@@ -1,7 +1,8 @@
 """A workflow: stages in execution groups, put together by a builder and never changed after."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Generic
 
 import msgspec
@@ -36,6 +37,7 @@ class Workflow(Generic[In_contra, Out_co]):
         input_schema: What a run is given.
         output_schema: What a run gives, if that is checked.
         stages: All stages, in execution order.
+        signals: What the signals bring whose payload is checked, by name.
     """
 
     id: str
@@ -46,11 +48,13 @@ class Workflow(Generic[In_contra, Out_co]):
     input_schema: Schema[Any] = field(repr=False)
     output_schema: Schema[Any] | None = field(repr=False)
     stages: tuple[AnyStage, ...] = field(init=False, repr=False)
+    signals: Mapping[str, Schema[Any]] = field(init=False, repr=False)
     _by_id: Mapping[str, AnyStage] = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         stages = tuple(stage for group in self.groups for stage in group)
         object.__setattr__(self, "stages", stages)
+        object.__setattr__(self, "signals", _signals(stages))
         object.__setattr__(self, "_by_id", {stage.id: stage for stage in stages})
 
     def find(self, stage_id: str) -> AnyStage | None:
@@ -113,23 +117,26 @@ class Workflow(Generic[In_contra, Out_co]):
         return "\n".join(lines)
 
     def json_schema(self) -> dict[str, Any]:
-        """Describe input, output, and the config and output of each stage, as JSON Schema."""
+        """Describe input, output, configs, outputs of stages and signals, as JSON Schema."""
         configurables = tuple(configurable(self.stages))
         ends = [self.input_schema, self.output_schema or Schema(object)]
         schemas = [
             *ends,
             *(stage.config_schema for stage in configurables),
             *(stage.output_schema for stage in self.stages),
+            *self.signals.values(),
         ]
         found, definitions = json_schemas([schema.type for schema in schemas])
-        configs = found[len(ends) : len(ends) + len(configurables)]
-        outputs = found[len(ends) + len(configurables) :]
+        _, configs, outputs, payloads = _split(
+            found, len(ends), len(configurables), len(self.stages)
+        )
         return {
             "title": self.name,
             "input": found[0],
             "output": found[1] if self.output_schema is not None else self._last(outputs),
             "config": {s.id: schema for s, schema in zip(configurables, configs, strict=True)},
             "stages": {s.id: schema for s, schema in zip(self.stages, outputs, strict=True)},
+            "signals": dict(zip(self.signals, payloads, strict=True)),
             "$defs": definitions,
         }
 
@@ -175,7 +182,9 @@ def make_plan(workflow_id: str, name: str, groups: Groups, ends: tuple[Schema[An
 
 def _relevant(stage: AnyStage) -> dict[str, object]:
     """Give all of a stage that a run can notice."""
-    schemas = (stage.input_schema, stage.config_schema, stage.output_schema, stage.state_schema)
+    schemas = [stage.input_schema, stage.config_schema, stage.output_schema, stage.state_schema]
+    if stage.payload_schema is not None:
+        schemas.append(stage.payload_schema)
     return {
         "id": stage.id,
         "dependencies": stage.dependencies,
@@ -185,6 +194,20 @@ def _relevant(stage: AnyStage) -> dict[str, object]:
         "checked": stage.check_function is not None,
         "schemas": [[schema.name, schema.json_schema()] for schema in schemas],
     }
+
+
+def _signals(stages: Iterable[AnyStage]) -> dict[str, Schema[Any]]:
+    return {
+        stage.signal: stage.payload_schema
+        for stage in stages
+        if stage.signal is not None and stage.payload_schema is not None
+    }
+
+
+def _split(found: list[dict[str, Any]], *lengths: int) -> list[list[dict[str, Any]]]:
+    """Cut a list into pieces of these lengths, and the rest."""
+    rest = iter(found)
+    return [*(list(islice(rest, length)) for length in lengths), list(rest)]
 
 
 def _described(stage: AnyStage) -> str:

@@ -96,7 +96,9 @@ class Context:
         self.config: Any = config
         self.outputs: Mapping[str, Any] = Outputs(job)
         self.resume_state: Any = None
-        self.signal: JSON = None
+        self.resumed = False
+        self.signal: Any = None
+        self.signal_name: str | None = None
 
     @cached_property
     def stage_number(self) -> int:

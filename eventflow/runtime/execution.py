@@ -15,7 +15,8 @@ from attrs import frozen
 from eventflow.core import commands as c
 from eventflow.core.retry import error_names, qualified_name
 from eventflow.core.stage import Suspension
-from eventflow.core.values import JSON, ErrorInfo, JobKind
+from eventflow.core.state import Signal
+from eventflow.core.values import JSON, ErrorInfo, JobKind, WaitEnd
 from eventflow.definition.outcomes import (
     DEFAULT_CHECK_AFTER,
     Completed,
@@ -130,7 +131,7 @@ class Execution:
         """Ask the check of a suspended stage, and turn its answer into a command or a new time."""
         waiting = job.state.suspension
         check = job.stage.check_function
-        if waiting is None or check is None:
+        if waiting is None or check is None or waiting.asleep:
             return self._still_pending(job, waiting, None)
         state = job.stage.state_schema.parse(waiting.state, InvalidOutput)
         context = self._context(job)
@@ -174,10 +175,11 @@ class Execution:
         resumption = job.state.resumption
         if resumption is not None:
             context.resume_state = stage.state_schema.parse(resumption.state, InvalidOutput)
-            context.signal = next(
-                (deepcopy(s.payload) for s in job.run.signals if s.version == resumption.signal),
-                None,
-            )
+            context.resumed = True
+            for signal in job.run.signals:
+                if signal.version == resumption.signal:
+                    context.signal_name = signal.name
+                    context.signal = _payload(job, signal)
         return context
 
     async def _call(self, job: Job, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what user code returns
@@ -236,21 +238,31 @@ class Execution:
         )
 
     def _suspended(self, job: Job, suspended: Suspended[Any]) -> c.SuspendStage:
-        signal = suspended.signal or job.stage.signal
-        has_check = job.stage.check_function is not None
-        if signal is None and (not has_check or suspended.check_after is None):
+        signal, check_after, then = suspended.signal or job.stage.signal, None, suspended.then
+        if job.stage.check_function is not None:
+            check_after = suspended.check_after
+        if suspended.asleep:
+            signal, check_after = None, None
+        if signal is None and check_after is None and then is None:
             raise InvalidOutput(
                 f'Stage "{job.state.id}" suspended, but nothing would ever wake it; '
-                f"give it a check (@{job.stage.id}.check) or Suspended(signal=...)"
+                f"give it a check (@{job.stage.id}.check), Suspended.for_signal(...) or "
+                "Suspended.until(...)"
             )
+        end, output = WaitEnd.REENTER if then is not None else WaitEnd.FAIL, None
+        if isinstance(then, Ready):
+            end, output = WaitEnd.COMPLETE, job.stage.output_schema.dump(then.output, InvalidOutput)
         return c.SuspendStage(
             now=self.clock.now(),
             stage=job.state.id,
             token=job.token,
             state=job.stage.state_schema.dump(suspended.state, InvalidOutput),
-            check_after=suspended.check_after if has_check else None,
+            check_after=check_after,
             max_wait=suspended.max_wait,
             signal=signal,
+            deadline=suspended.time,
+            then=end,
+            output=output,
         )
 
     def _still_pending(
@@ -259,11 +271,23 @@ class Execution:
         """Ask again later, or end the wait if this was the last check."""
         now = self.clock.now()
         if waiting is None or now >= waiting.deadline:
-            return c.ExpireWait(now=now, stage=job.state.id, token=job.token)
-        if job.stage.check_function is None:
+            return self._over(job, waiting)
+        if job.stage.check_function is None or waiting.asleep:
             return Postpone(waiting.deadline)
         pause = timedelta(seconds=check_after) if check_after is not None else _interval(waiting)
         return Postpone(min(now + pause, waiting.deadline))
+
+    def _over(self, job: Job, waiting: Suspension | None) -> c.EndOfClaim:
+        """End a wait whose time is over, as the stage said when it suspended."""
+        now, stage, token = self.clock.now(), job.state.id, job.token
+        match waiting.then if waiting is not None else WaitEnd.FAIL:
+            case WaitEnd.FAIL:
+                return c.ExpireWait(now=now, stage=stage, token=token)
+            case WaitEnd.REENTER:
+                return c.ReenterStage(now=now, stage=stage, token=token)
+            case WaitEnd.COMPLETE:
+                output = waiting.output if waiting is not None else None
+                return c.CompleteStage(now=now, stage=stage, token=token, output=output)
 
     def _gave_up(self, job: Job, failed: Failed) -> c.FailAttempt:
         return c.FailAttempt(
@@ -299,6 +323,18 @@ class Execution:
             names=error_names(type(error)),
             final=final,
         )
+
+
+def _payload(job: Job, signal: Signal) -> Any:  # noqa: ANN401 - as typed as the payload's schema
+    """Give what a signal brought; None and no signal are told apart by its name.
+
+    Raises:
+        InvalidInput: It does not fit the schema of this process.
+    """
+    schema = job.workflow.signals.get(signal.name)
+    return (
+        deepcopy(signal.payload) if schema is None else schema.parse(signal.payload, InvalidInput)
+    )
 
 
 def error_info(error: BaseException) -> ErrorInfo:

@@ -13,12 +13,13 @@ from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
 from eventflow.core.state import RunState, replay
 from eventflow.core.state import effective as effective_history
-from eventflow.core.values import Actor, Status
+from eventflow.core.values import JSON, Actor, Status
 from eventflow.definition.schema import Schema, dump_json
 from eventflow.engine.exporting import ExportReport, export_histories
 from eventflow.engine.history_writer import Destination
 from eventflow.engine.journal import Journal, unknown_run
 from eventflow.errors import (
+    InvalidInput,
     InvalidOutput,
     ResultTimeout,
     RunCancelled,
@@ -197,18 +198,18 @@ class Run:
         """Tell the run something that a stage waits for, or will wait for; it is used once.
 
         Raises:
+            InvalidInput: The payload does not fit what a stage declares, if the workflow is
+                registered here.
             RunEnded: The run has ended.
             RunNotFound: The store has no such run.
         """
-        data = dump_json(payload)
         shared = self._shared
-        await shared.journal.execute(
-            self.id,
-            lambda state: draft(
-                state, ReceiveSignal(now=shared.clock.now(), name=name, payload=data)
-            ),
-            actor=actor,
-        )
+
+        def decide(state: RunState) -> Draft:
+            data = _checked_payload(shared.catalog, state, name, payload)
+            return draft(state, ReceiveSignal(now=shared.clock.now(), name=name, payload=data))
+
+        await shared.journal.execute(self.id, decide, actor=actor)
 
     async def annotate(
         self,
@@ -348,3 +349,12 @@ def _execution(state: RunState, stage_id: str | None) -> tuple[int | None, int |
         raise StageNotFound(f'Stage "{stage_id}" not found in run {state.run_id}; it has {there}')
     stage = state.stages.get(stage_id)
     return (None, None) if stage is None else (stage.generation, stage.attempt)
+
+
+def _checked_payload(catalog: Catalog, state: RunState, name: str, payload: object) -> JSON:
+    """Give a payload as plain data, as the workflow declares it."""
+    workflow = catalog.find(state.workflow_id)
+    schema = None if workflow is None else workflow.signals.get(name)
+    if schema is None:
+        return dump_json(payload, InvalidInput, f'the payload of signal "{name}"')
+    return schema.dump(schema.strict().parse(payload, InvalidInput), InvalidInput)

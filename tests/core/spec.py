@@ -19,7 +19,7 @@ from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState, evolve
-from eventflow.core.values import JSON, ErrorInfo
+from eventflow.core.values import JSON, ErrorInfo, WaitEnd
 from eventflow.errors import EventflowError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -279,6 +279,9 @@ def suspend(
     check_after: float | None = 30.0,
     max_wait: float = 86_400.0,
     signal: str | None = None,
+    deadline: datetime | None = None,
+    then: WaitEnd = WaitEnd.FAIL,
+    output: JSON = None,
 ) -> Ask:
     """Let a stage wait."""
     return lambda world: c.SuspendStage(
@@ -289,6 +292,9 @@ def suspend(
         check_after=check_after,
         max_wait=max_wait,
         signal=signal,
+        deadline=deadline,
+        then=then,
+        output=output,
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from eventflow.core import events as e
 from eventflow.core.retry import Retry, error_names
-from eventflow.core.values import ErrorInfo, JobKind, Status
+from eventflow.core.values import ErrorInfo, JobKind, Status, WaitEnd
 from tests.core.spec import (
     BROKEN,
     START,
@@ -235,6 +235,18 @@ def test_a_run_is_suspended_while_all_that_is_alive_is() -> None:
     waiting = given(create(plan("a b")), claim("a"), claim("b"), suspend("a"))
     waiting.then(status=Status.RUNNING)
     given(complete("b"), world=waiting.world).then(status=Status.SUSPENDED)
+
+
+def test_a_stage_says_when_its_wait_ends_and_how() -> None:
+    """A moment takes the place of `max_wait`; the suspension keeps what is to become of it."""
+    asleep = executing().when(
+        suspend("a", check_after=None, deadline=at(100), then=WaitEnd.COMPLETE, output=7)
+    )
+    world = asleep.then(like(e.StageSuspended, deadline=at(100))).world
+    suspension = world.stage("a").suspension
+    assert suspension is not None
+    assert (suspension.then, suspension.output, suspension.asleep) == (WaitEnd.COMPLETE, 7, True)
+    assert world.stage("a").due_at == at(100)
 
 
 def test_a_stored_signal_resumes_a_stage_as_it_suspends() -> None:

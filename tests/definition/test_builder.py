@@ -1,6 +1,7 @@
 """A workflow that could never run is refused when it is put together, and says why."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 
 import pytest
@@ -189,6 +190,49 @@ def test_a_stage_whose_code_names_its_signal_needs_no_declaration() -> None:
         return Suspended("x", signal="approval")
 
     begun().pipe(asks).build()
+
+
+def test_a_stage_that_says_how_it_is_woken_needs_neither_check_nor_signal() -> None:
+    """A sleep, a wait for a signal by its helper, and a wait that ends by itself may be built."""
+
+    @stage
+    async def sleeps(ctx: StageContext[Document]) -> int | Suspended[None]:
+        return Suspended.until(datetime.max.replace(tzinfo=UTC))
+
+    @stage
+    async def dozes(ctx: StageContext[int]) -> int | Suspended[None]:
+        return 1 if ctx.resumed else Suspended.for_duration(60)
+
+    @stage
+    async def asks(ctx: StageContext[int]) -> int | Suspended[None]:
+        return 1 if ctx.resumed else Suspended.for_signal("approval")
+
+    @stage
+    async def expires(ctx: StageContext[int]) -> int | Suspended[None]:
+        return Suspended(None, None, 60, then=Ready(1))
+
+    begun().pipe(sleeps).pipe(dozes).pipe(asks).pipe(expires).build()
+
+
+def test_a_signal_brings_one_thing_in_a_workflow() -> None:
+    """Two stages that wait for one name agree on what it brings; one may leave it open."""
+
+    def asking(name: str, **options: Any) -> Any:  # noqa: ANN401 - a stage
+        @stage(id=name, signal="approval", **options)
+        async def asks(ctx: StageContext[None]) -> int:
+            return 1
+
+        return asks
+
+    built = (
+        begun()
+        .pipe(asking("one"))
+        .parallel(asking("two", payload=int), asking("three", payload=int))
+        .build()
+    )
+    assert built.signals["approval"].type is int
+    with pytest.raises(InvalidWorkflow, match=r'brings int to stage "one" and str to stage "two"'):
+        begun().pipe(asking("one", payload=int)).pipe(asking("two", payload=str)).build()
 
 
 def test_a_plain_function_is_no_stage() -> None:

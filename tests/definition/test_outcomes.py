@@ -1,10 +1,11 @@
 """What a stage may answer is checked when it is made."""
 
 import math
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Suspended
+from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
 
 
 def test_defaults_are_those_of_the_documentation() -> None:
@@ -31,3 +32,33 @@ def test_times_are_positive(seconds: float) -> None:
         Suspended("state", max_wait=seconds)
     with pytest.raises(ValueError, match="check_after is a positive number of seconds"):
         Pending(seconds)
+
+
+def test_the_helpers_are_short_for_a_suspension() -> None:
+    """Each says what a `Suspended` with more arguments would."""
+    moment = datetime(2027, 1, 1, tzinfo=UTC)
+    assert Suspended.for_signal("go", 1, max_wait=5) == Suspended(1, None, 5, "go")
+    assert Suspended.for_duration(5) == Suspended(None, None, 5, then=Reenter(), asleep=True)
+    assert Suspended.for_duration(timedelta(hours=1)).max_wait == 3600
+    assert Suspended.until(moment, then=Ready(1)) == Suspended(
+        None, None, then=Ready(1), time=moment, asleep=True
+    )
+
+
+@pytest.mark.parametrize("duration", [0, -1, math.inf, timedelta(0)])
+def test_a_sleep_takes_time(duration: float | timedelta) -> None:
+    """A duration is positive."""
+    with pytest.raises(ValueError, match="max_wait is a positive number of seconds"):
+        Suspended.for_duration(duration)
+
+
+def test_a_moment_has_a_time_zone() -> None:
+    """A time of nowhere is refused, since it would mean another one on each machine."""
+    with pytest.raises(ValueError, match="time is a moment with a time zone"):
+        Suspended.until(datetime(2027, 1, 1))  # noqa: DTZ001 - to be refused
+
+
+def test_what_a_wait_comes_to_has_no_metrics() -> None:
+    """Nothing is measured when a stage suspends."""
+    with pytest.raises(ValueError, match="then has an output and no metrics"):
+        Suspended.for_duration(5, then=Ready(1, {"tokens": 3}))

@@ -205,6 +205,20 @@ def test_an_option_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None
         stage(**wrong)(output_without_json)
 
 
+def test_a_payload_is_that_of_a_signal() -> None:
+    """Its schema belongs to the signal that the stage declares; alone it is refused."""
+
+    async def asks(ctx: StageContext[int]) -> int:
+        return 1
+
+    declared = stage(signal="approval", payload=dict[str, int])(asks)
+    assert declared.payload_schema is not None
+    assert declared.payload_schema.what == 'the payload of signal "approval"'
+    assert stage(signal="approval")(asks).payload_schema is None
+    with pytest.raises(InvalidWorkflow, match="has a payload, but no signal that brings it"):
+        stage(payload=int)(asks)
+
+
 def test_options_are_named() -> None:
     """An id where the function belongs is refused, with what to write."""
     with pytest.raises(InvalidWorkflow, match=r"'extract' is no function; .*@stage\(id="):

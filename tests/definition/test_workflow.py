@@ -243,7 +243,17 @@ def test_the_json_schema_names_every_end(workflow: Workflow[Document, str]) -> N
     assert set(described["config"]) == {"count", "sum-up"}
     assert set(described["stages"]) == {"extract", "count", "sum-up", "report"}
     assert set(described["$defs"]) == {"CountConfig", "Document", "ModelConfig", "Settings"}
+    assert described["signals"] == {}
     json.dumps(described, allow_nan=False)
+
+
+def test_the_json_schema_describes_what_signals_bring() -> None:
+    """A payload is described under the name of its signal; one without a schema is not."""
+    first = variant(id="first", signal="go", payload=Document)
+    second = variant(id="second", signal="stop", input=object)
+    built: Any = define_workflow("w", input=object).pipe(first).pipe(second).build()
+    assert built.json_schema()["signals"] == {"go": {"$ref": "#/$defs/Document"}}
+    assert [*built.signals] == ["go"]
 
 
 def fingerprint(*stages: Stage[Any, Any], takes: Any = list[str]) -> str:  # noqa: ANN401
@@ -283,6 +293,7 @@ def test_the_fingerprint_names_the_definition() -> None:
         {"config": CountConfig},
         {"output": str},
         {"state": int, "signal": "go"},
+        {"signal": "go", "payload": int},
     ],
 )
 def test_the_fingerprint_changes_with_the_definition(change: dict[str, Any]) -> None:

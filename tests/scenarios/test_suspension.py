@@ -1,13 +1,16 @@
 """Stages that wait: checks, deadlines and signals, without holding a worker."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import frozen
 
 import eventflow as ef
 from eventflow.definition.stage import Stage
+from eventflow.errors import RunEnded
 from eventflow.testing.clock import ManualClock
 from tests.scenarios.conftest import Open
 from tests.scenarios.steps import add_ten, double, stages_of, types
@@ -252,3 +255,147 @@ async def test_a_stage_that_is_polled_hourly_is_never_failed(
     run = await runtime.create_run("w", 1)
     assert await clock.run_until(run.result()) == 100
     assert "lease.expired" not in await types(run)
+
+
+class Answers:
+    """A check that gives these answers one after the other, and remembers when it was asked."""
+
+    def __init__(self, clock: ManualClock, *answers: object) -> None:
+        self.clock = clock
+        self.answers = list(answers)
+        self.asked: list[float] = []
+        self.began = clock.now()
+
+    def give(self) -> Any:  # noqa: ANN401 - what a check may answer
+        """Give the next answer; the last one again and again."""
+        self.asked.append(round((self.clock.now() - self.began).total_seconds()))
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def stage(self, **options: Any) -> Stage[int, Any]:  # noqa: ANN401 - those of Suspended
+        """A stage that waits for this check."""
+
+        @ef.stage(output=int | None)
+        async def waits(ctx: ef.StageContext[int]) -> ef.Suspended[int]:
+            return ef.Suspended(ctx.input, **options)
+
+        @waits.check
+        async def ready(state: int, ctx: ef.StageContext[int]) -> Any:  # noqa: ANN401 - as `give`
+            return self.give()
+
+        return waits
+
+
+async def suspended_run(open_runtime: Open, stage: Stage[int, Any], look: float = 0.5) -> ef.Run:
+    """Begin a run whose one stage suspends, with a worker that looks every so many seconds."""
+    workflow = ef.define_workflow("w", input=int).pipe(stage).build()
+    runtime = await open_runtime(workflow, job_poll_interval=look)
+    await runtime.start()
+    run: ef.Run = await runtime.create_run("w", 1)
+    return run
+
+
+async def test_a_stage_is_checked_every_half_minute_for_a_day_unless_it_says_otherwise(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """`check_after` defaults to 30 s and `max_wait` to 24 h."""
+    answers = Answers(clock, ef.Pending(), ef.Pending(), ef.Pending(40_000))
+    run = await suspended_run(open_runtime, answers.stage(), look=30.0)
+    await clock.advance(95)
+    assert answers.asked == [30, 60, 90]
+    with pytest.raises(ef.RunFailed, match="still pending after waiting for 1 day, 0:00:0"):
+        await clock.run_until(run.result())
+    assert answers.asked == [30, 60, 90, 40_110, 80_130, 86_400]
+
+
+async def test_pending_moves_the_next_check_and_never_the_deadline(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """An interval of its own counts once; without one it is that of the stage; the last is made."""
+    answers = Answers(clock, ef.Pending(5), ef.Pending(), ef.Pending(1000), ef.Ready(7))
+    run = await suspended_run(open_runtime, answers.stage(check_after=20, max_wait=100))
+    assert await clock.run_until(run.result()) == 7
+    assert answers.asked == [20, 25, 45, 100]
+
+
+@pytest.mark.parametrize(("answer", "output"), [(ef.Ready(0), 0), (ef.Ready(), None)])
+async def test_ready_completes_the_stage(
+    open_runtime: Open, clock: ManualClock, answer: ef.Ready[Any], output: int | None
+) -> None:
+    """A `Ready` without an output is an output of None."""
+    run = await suspended_run(open_runtime, Answers(clock, answer).stage())
+    assert await clock.run_until(run.result()) == output
+
+
+@pytest.mark.parametrize("answer", [ef.Ready("seven"), "ready"])
+async def test_what_a_check_gives_fits_its_schema(
+    open_runtime: Open, clock: ManualClock, answer: object
+) -> None:
+    """A wrong output, or something that is no answer, fails the stage at once."""
+    answers = Answers(clock, answer)
+    run = await suspended_run(open_runtime, answers.stage())
+    with pytest.raises(ef.RunFailed, match="InvalidOutput"):
+        await clock.run_until(run.result())
+    assert answers.asked == [30]
+
+
+async def test_a_check_that_fails_backs_off_within_the_deadline(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """The delays are those of the retry policy, and the failures are counted in the state."""
+    answers = Answers(clock, OSError("1"), OSError("2"), ef.Ready(7))
+    run = await suspended_run(open_runtime, answers.stage())
+    await clock.advance(31)
+    suspension = (await run.state()).stages["waits"].suspension
+    assert suspension is not None
+    assert suspension.failures == 1
+    assert await clock.run_until(run.result()) == 7
+    assert answers.asked == [30, 32, 36]
+
+
+async def test_a_suspended_stage_is_not_checked_once_its_run_is_cancelled(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """Nothing is asked, and the run stays cancelled."""
+    answers = Answers(clock, ef.Ready(7))
+    run = await suspended_run(open_runtime, answers.stage())
+    await clock.advance(10)
+    assert await run.cancel()
+    await clock.advance(60)
+    assert answers.asked == []
+    with pytest.raises(RunEnded, match="is cancelled, so nothing waits"):
+        await run.signal("approval")
+
+
+async def test_a_stage_waits_for_a_check_or_a_signal_whichever_comes_first(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """The signal executes it again, and what a check that is under way still says is discarded."""
+    checking = asyncio.Event()
+
+    @ef.stage
+    async def waits(ctx: ef.StageContext[int]) -> str | ef.Suspended[int]:
+        if ctx.signal_name is not None:
+            return f"{ctx.signal_name}: {ctx.signal}"
+        return ef.Suspended(1, check_after=10, signal="go")
+
+    @waits.check
+    async def ready(state: int, ctx: ef.StageContext[int]) -> ef.Ready[str]:
+        if ctx.input == 1:
+            checking.set()
+            await clock.sleep(5)
+        return ef.Ready("checked")
+
+    workflow = ef.define_workflow("w", input=int).pipe(waits).build()
+    runtime = await open_runtime(workflow)
+    await runtime.start()
+    checked = await runtime.create_run("w", 0)
+    told = await runtime.create_run("w", 1)
+    await clock.run_until(checking.wait())
+    await told.signal("go", 3)
+    assert await clock.run_until(checked.result()) == "checked"
+    assert await clock.run_until(told.result()) == "go: 3"
+    await clock.advance(10)
+    assert (await told.state()).output == "go: 3"

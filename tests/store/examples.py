@@ -7,7 +7,7 @@ from eventflow.core import events as e
 from eventflow.core.ai import AICallKind, AITotals, AIUse, PromptPolicy, Tokens
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.retry import Retry
-from eventflow.core.values import Actor, ArtifactKind, ErrorInfo, JobKind
+from eventflow.core.values import Actor, ArtifactKind, ErrorInfo, JobKind, WaitEnd
 
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, 89, tzinfo=UTC)
 BLOB = "sha256:" + "01" * 32
@@ -52,7 +52,7 @@ EXAMPLES: dict[str, e.Transition | e.Note] = {
     ),
     "stage.failed": e.StageFailed("count", 0, 3, 9, ERROR),
     "stage.suspended": e.StageSuspended(
-        "rank", 0, 1, 6, {"batch": "b-1"}, MOMENT, MOMENT, "approval"
+        "rank", 0, 1, 6, {"batch": "b-1"}, MOMENT, MOMENT, "approval", WaitEnd.COMPLETE, [1]
     ),
     "stage.resumed": e.StageResumed("rank", 0, 1, "signal", 8),
     "lease.expired": e.LeaseExpired("rank", 0, 1, 6, "worker-1", e.LEASE_RELEASED, JobKind.CHECK),

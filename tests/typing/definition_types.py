@@ -95,6 +95,21 @@ def ready_too(state: Batch, ctx: StageContext[Words]) -> Pending | Ready[int] | 
     return Pending()
 
 
+@stage(signal="approval", payload=Batch)
+async def with_steps(ctx: StageContext[Words]) -> int | Suspended[None]:
+    if not ctx.resumed:
+        return Suspended.for_signal("approval")
+    assert_type(await ctx.step("fetch", fetch, "b", twice=True), Batch)
+    assert_type(await ctx.step("size", len, ctx.input.words), int)
+    assert_type(await ctx.map(ctx.input.words, fetch), list[Batch])
+    assert_type(await ctx.map(ctx.input.words, len), list[int])
+    return 1
+
+
+async def fetch(name: str, *, twice: bool = False) -> Batch:
+    return Batch(name)
+
+
 @stage
 async def from_earlier(ctx: StageContext[None, Config]) -> str:
     return str(ctx.require(size) + 1)
@@ -118,10 +133,12 @@ assert_type(with_metrics, Stage[Words, int])
 assert_type(waiting, Stage[Words, int])
 assert_type(waiting_or_done, Stage[Words, int])
 assert_type(from_earlier, Stage[None, str])
+assert_type(with_steps, Stage[Words, int])
 assert_type(extract.output_schema, Schema[Words])
 assert_type(extract.output_schema.parse({}), Words)
 assert_type(Ready(3), Ready[int])
 assert_type(Suspended(Batch("b")), Suspended[Batch])
+assert_type(Suspended.for_duration(5, Batch("b")), Suspended[Batch])
 
 builder = define_workflow("analysis", input=Document)
 assert_type(builder, WorkflowBuilder[Document, Document])
