@@ -17,6 +17,7 @@ class Exit(IntEnum):
     ALTERED = 6
     RUN_FAILED = 7
     TIMEOUT = 8
+    DIFFERENT = 9
     BUG = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141

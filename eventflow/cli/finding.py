@@ -1,6 +1,7 @@
-"""From what somebody typed to what was meant: a run by the beginning of its id, a workflow."""
+"""From what somebody typed to what was meant, such as a run by the beginning of its id."""
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
@@ -10,8 +11,6 @@ from eventflow.cli.output import clean
 from eventflow.cli.suggesting import did_you_mean
 from eventflow.core.plan import Plan
 from eventflow.core.projection import Projection
-from eventflow.runtime.catalog import AnyWorkflow
-from eventflow.runtime.runtime import Runtime
 from eventflow.store.contract import RunQuery, Store
 
 LATEST = "latest"
@@ -99,18 +98,10 @@ def _ambiguous(given: str, found: list[Projection]) -> str:
     return "\n".join([head, *lines, *more])
 
 
-def find_workflow(runtime: Runtime, given: str) -> AnyWorkflow:
-    """Give a workflow of the application.
-
-    Raises:
-        CommandError: It has none with this id.
-    """
-    known = runtime.workflows
-    found = known.get(given)
-    if found is not None:
-        return found
+def unknown_workflow(given: str, known: Collection[str]) -> CommandError:
+    """Say that the application has no such workflow, and which it has."""
     there = ", ".join(sorted(known)) or "none"
-    raise CommandError(
+    return CommandError(
         f'The application has no workflow "{clean(given)}"; there are: {there}'
         f"{did_you_mean(given, known)}",
         Exit.NOT_FOUND,

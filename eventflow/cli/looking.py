@@ -1,6 +1,7 @@
-"""Reads all that is shown of one run; it draws nothing."""
+"""Reads all that is shown of one run, once or as long as it goes on; it draws nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 from attrs import frozen
 
@@ -9,8 +10,8 @@ from eventflow.cli.output import as_data
 from eventflow.cli.session import Place
 from eventflow.cli.timeline import Row, timeline
 from eventflow.core.events import RunAnnotated
-from eventflow.core.projection import Projection
-from eventflow.core.state import RunState, replay
+from eventflow.core.projection import project
+from eventflow.core.state import RunState, evolve, replay
 from eventflow.store.envelope import Envelope
 
 
@@ -18,17 +19,61 @@ from eventflow.store.envelope import Envelope
 class Shown:
     """All that is shown of a run."""
 
-    rows: Projection
     state: RunState
     history: Sequence[Envelope]
     timeline: Sequence[Row]
 
+    def row(self, stage: str) -> Row | None:
+        """Give the spans of a stage as it is now."""
+        rows = [row for row in self.timeline if row.stage == stage and not row.cut]
+        return rows[-1] if rows else None
+
 
 async def look(place: Place, given: str) -> Shown:
     """Read all that is shown of a run."""
-    rows = await find_run(place.store, given)
-    history = await place.runtime.run(rows.run.run_id).history()
-    return Shown(rows, replay(history), history, timeline(history))
+    found = await find_run(place.store, given)
+    history = await place.runtime.run(found.run.run_id).history()
+    return Shown(replay(history), history, timeline(history))
+
+
+async def following(place: Place, run_id: str, pause: float) -> AsyncIterator[Shown]:
+    """Yield what is shown of a run whenever something has happened, and after each pause anyway.
+
+    It ends when the run has ended.
+    """
+    history: list[Envelope] = []
+    state: RunState | None = None
+    async for fresh in gathered(place.runtime.run(run_id).events(), pause):
+        for envelope in fresh:
+            state = evolve(state, envelope)
+        history += fresh
+        if state is not None:
+            yield Shown(state, history, timeline(history))
+
+
+async def gathered(events: AsyncIterator[Envelope], pause: float) -> AsyncIterator[list[Envelope]]:
+    """Yield what has come meanwhile, once in every pause at the most; nothing, if nothing came."""
+    queue: asyncio.Queue[Envelope | None] = asyncio.Queue()
+
+    async def fill() -> None:
+        try:
+            async for envelope in events:
+                queue.put_nowait(envelope)
+        finally:
+            queue.put_nowait(None)
+
+    filling = asyncio.create_task(fill())
+    try:
+        while True:
+            fresh = [] if queue.empty() else [queue.get_nowait() for _ in range(queue.qsize())]
+            ended = None in fresh
+            yield [envelope for envelope in fresh if envelope is not None]
+            if ended:
+                await filling
+                return
+            await asyncio.sleep(pause)
+    finally:
+        filling.cancel()
 
 
 def as_json(shown: Shown) -> dict[str, object]:
@@ -40,7 +85,7 @@ def as_json(shown: Shown) -> dict[str, object]:
         if isinstance(each.event, RunAnnotated)
     ]
     return {
-        "run": shown.rows.run,
+        "run": project(state).run,
         "input": state.input,
         "output": state.output,
         "ending": state.ending,

@@ -7,7 +7,7 @@ import getpass
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Self, TypeAlias
 
 from attrs import define, field, frozen
 from cyclopts import Parameter
@@ -71,10 +71,17 @@ class Session:
     worker: WorkerOptions = field(factory=WorkerOptions)
     _loaded: Application | None = field(default=None, init=False)
 
+    @classmethod
+    def of(cls, url: str, application: Application) -> Self:
+        """Make a session about a store and an application that nobody has to name."""
+        made = cls(url=url)
+        made._loaded = application
+        return made
+
     @property
     def app_named(self) -> bool:
-        """Whether an application is named anywhere."""
-        return named_app(self.app) is not None
+        """Whether there is an application."""
+        return self._loaded is not None or named_app(self.app) is not None
 
     def application(self) -> Application:
         """Load the application, once.
@@ -99,6 +106,17 @@ class Session:
                 "gone with each process; name one that lasts, such as sqlite:///eventflow.db"
             )
         return named
+
+    def store_url(self) -> Named:
+        """Tell the URL of the store.
+
+        Raises:
+            CommandError: The application's runtime has a store that has no URL.
+        """
+        named = self.store()
+        if isinstance(named, Named):
+            return named
+        raise CommandError(f"The application has opened {named!r} itself; name a store by --store")
 
     @asynccontextmanager
     async def looking(self) -> AsyncGenerator[Place]:

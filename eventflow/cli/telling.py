@@ -23,7 +23,8 @@ def told(event: e.Event) -> str:
 
 def told_error(error: ErrorInfo) -> str:
     """Say what went wrong, on one line."""
-    return shortened(f"{one_line(error.type)}: {one_line(error.message)}", MOST)
+    kind = one_line(error.type).removeprefix("builtins.")
+    return shortened(f"{kind}: {one_line(error.message)}", MOST)
 
 
 def _created(event: e.RunCreated) -> str:

@@ -39,15 +39,38 @@ RUN: Branch = MappingProxyType(
         "rerun": Leaf("run_rerun:rerun", "Run a stage and all that follow it again."),
         "fork": Leaf("run_fork:fork", "Go on from a stage in a new run."),
         "signal": Leaf("run_signal:signal_run", "Tell a run what a stage waits for."),
+        "diff": Leaf("run_diff:diff", "Tell where two versions of a run differ, or two runs."),
+        "export": Leaf("run_export:export_runs", "Write runs to a history file."),
+        "import": Leaf("run_import:import_runs", "Append the runs of a history file."),
+    }
+)
+STORE: Branch = MappingProxyType(
+    {
+        "init": Leaf("store_init:init", "Make a new, empty store."),
+        "migrate": Leaf("store_migrate:migrate", "Bring a store to the version of this release."),
+        "check": Leaf("store_check:check", "Look whether a store is well."),
+        "stats": Leaf("store_stats:stats", "Count what a store holds."),
+        "copy": Leaf("store_copy:copy", "Copy all runs to another store."),
+    }
+)
+WORKFLOW: Branch = MappingProxyType(
+    {
+        "list": Leaf("workflow_list:list_workflows", "List the workflows of the application."),
+        "describe": Leaf("workflow_describe:describe", "Describe a workflow and its stages."),
+        "schema": Leaf("workflow_schema:schema", "Print the JSON Schema of a workflow."),
     }
 )
 BRANCHES: Mapping[str, tuple[str, Branch]] = MappingProxyType(
     {
         "run": ("Look at runs, create them, and act on them.", RUN),
+        "store": ("Make stores, look after them, and move what they hold.", STORE),
+        "workflow": ("Look at the workflows of the application.", WORKFLOW),
     }
 )
 LEAVES: Branch = MappingProxyType(
     {
+        "demo": Leaf("demo:demo", "See what eventflow does, in ten seconds."),
+        "doctor": Leaf("doctor:doctor", "Look whether everything is well, and say what to do."),
         "worker": Leaf("worker:work", "Execute runs until SIGTERM or SIGINT."),
     }
 )

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import msgspec
 
 from eventflow.cli.output import one_line
+from eventflow.core.references import as_reference
+from eventflow.store.inspection import Inspection
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_KILO = 1000
 
 
 def duration(seconds: float) -> str:
@@ -43,6 +46,9 @@ def to_the_millisecond(time: datetime) -> str:
 
 def value(data: object, most: int | None = None) -> str:
     """Write a value as JSON on one line, cut off if it is long."""
+    apart = as_reference(data)
+    if apart is not None:
+        return f"{size(apart.size)} kept apart as {apart.key}"
     text = one_line(msgspec.json.encode(data).decode())
     return text if most is None else shortened(text, most)
 
@@ -58,6 +64,24 @@ def pairs(data: Mapping[str, object]) -> str:
 def shortened(text: str, most: int) -> str:
     """Cut off what is beyond so many characters."""
     return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
+
+
+def size(octets: int) -> str:
+    """Write a number of bytes."""
+    number, unit = float(octets), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if number < _KILO:
+            break
+        number, unit = number / _KILO, larger
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def told_details(found: Inspection) -> str:
+    """Write what else is known of a store."""
+    return ", ".join(
+        size(int(told)) if name == "bytes" and told.isdecimal() else f"{name} {one_line(told)}"
+        for name, told in found.details.items()
+    )
 
 
 def count(number: int, word: str) -> str:

@@ -7,11 +7,11 @@ from cyclopts import Parameter
 
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.exits import CommandError
-from eventflow.cli.finding import find_workflow
 from eventflow.cli.output import print_json
 from eventflow.cli.reading import read_json, read_mapping, read_pairs
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.wording import pairs, value
+from eventflow.cli.workflows import workflow_of
 from eventflow.definition.schema import dump_json
 from eventflow.runtime.requests import parsed_input
 from eventflow.runtime.run import Run
@@ -51,9 +51,9 @@ async def create_run(
     given = None if input is None else read_json(input, "--input")
     settings = None if config is None else read_mapping(config, "--config")
     labels = read_pairs(metadata or [], "--metadata")
+    known = workflow_of(session, workflow)
+    checked = known.validate_config(settings or {})
     async with session.acting(create=True, app=True) as place:
-        known = find_workflow(place.runtime, workflow)
-        checked = known.validate_config(settings or {})
         preview = [
             f"Create a run of {known.id} in {place.shown}:",
             f"  input     {value(parsed_input(known, given), _MOST)}",

@@ -1,20 +1,23 @@
 """`eventflow run tail`: the events of one run, or of all, as they happen."""
 
+import sys
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from eventflow.cli.commands.run_history import as_json
+from eventflow.cli.counting import newest_position
 from eventflow.cli.finding import find_run
+from eventflow.cli.looking import following
 from eventflow.cli.output import print_json_line
-from eventflow.cli.session import Place, SessionArgument
+from eventflow.cli.session import SessionArgument
 from eventflow.store.contract import Store
 from eventflow.store.envelope import Envelope, open_envelope
 
 _PAGE = 500
 _PATIENCE = 10.0
-_BEYOND_ALL = 2**62
+_PAUSE = 0.1
 
 
 async def tail(
@@ -33,31 +36,34 @@ async def tail(
         follow: Wait for further events.
     """
     async with session.looking() as place:
-        events = (
-            _all_events(place.store, last, follow=follow)
-            if run is None
-            else await _events_of(place, run, last, follow=follow)
-        )
-        if session.json:
-            async for envelope in events:
-                print_json_line(as_json(envelope))
+        if run is None:
+            events = _all_events(place.store, last, follow=follow)
+            await _print(events, with_ids=True, json=session.json)
             return
-        from eventflow.cli.draw.tail import draw_tail  # noqa: PLC0415 - it loads rich
+        found = (await find_run(place.store, run)).run
+        after = max(found.version - last, 0)
+        if follow and sys.stdout.isatty() and not session.json:
+            from eventflow.cli.draw.tail import draw_live_tail  # noqa: PLC0415 - it loads rich
 
-        await draw_tail(events, with_ids=run is None)
+            await draw_live_tail(following(place, found.run_id, _PAUSE), place.now, after)
+            return
+        events = place.runtime.run(found.run_id).events(follow=follow, after=after)
+        await _print(events, with_ids=False, json=session.json)
 
 
-async def _events_of(
-    place: Place, given: str, last: int, *, follow: bool
-) -> AsyncIterator[Envelope]:
-    found = await find_run(place.store, given)
-    after = max(found.run.version - last, 0)
-    return place.runtime.run(found.run.run_id).events(follow=follow, after=after)
+async def _print(events: AsyncIterator[Envelope], *, with_ids: bool, json: bool) -> None:
+    if json:
+        async for envelope in events:
+            print_json_line(as_json(envelope))
+        return
+    from eventflow.cli.draw.tail import draw_tail  # noqa: PLC0415 - it loads rich
+
+    await draw_tail(events, with_ids=with_ids)
 
 
 async def _all_events(store: Store, last: int, *, follow: bool) -> AsyncIterator[Envelope]:
     """Yield the newest events of the log, and further ones as they are appended."""
-    newest = await store.wait(_BEYOND_ALL, 0)
+    newest = await newest_position(store)
     after = max(newest - last, 0)
     while True:
         page = await store.read_all(after, _PAGE)

@@ -11,20 +11,22 @@ from eventflow.cli.draw.timeline import timeline_lines
 from eventflow.cli.looking import Shown
 from eventflow.cli.output import one_line
 from eventflow.cli.telling import told_error
+from eventflow.cli.timeline import Row
 from eventflow.cli.wording import between, pairs, value, when
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo
 
 _ROOM_FOR_TIMES = 90
-_WIDEST = 120
+WIDEST = 120
 _MOST = 2_000
+_BAR = 12
 
 
 def draw_run(shown: Shown, now: datetime, *, with_traceback: bool = False) -> None:
     """Draw a run."""
     screen = console()
-    screen.print(page(shown, now, min(screen.width, _WIDEST)))
+    screen.print(page(shown, now, min(screen.width, WIDEST)))
     if with_traceback:
         for stage in shown.state.stages.values():
             _draw_traceback(screen, stage.id, stage.error)
@@ -34,7 +36,7 @@ def page(shown: Shown, now: datetime, width: int) -> RenderableType:
     """Put the page together."""
     parts: list[RenderableType] = [facts(shown.state, now), Text()]
     if shown.state.stages:
-        parts += [stages_table(shown.state, now, width), Text()]
+        parts += [stages_table(shown, now, width), Text()]
     lines = timeline_lines(shown.timeline, now, width)
     return Group(*parts, *lines, *([Text()] if lines else []), *ending(shown.state))
 
@@ -63,15 +65,16 @@ def facts(state: RunState, now: datetime) -> Table:
     return drawn
 
 
-def stages_table(state: RunState, now: datetime, width: int) -> Table:
+def stages_table(shown: Shown, now: datetime, width: int) -> Table:
     """Draw a line for each stage, those that are still to come too."""
     names = ["group", "stage", "status", "attempt", "took"]
     names += ["started", "told"] if width >= _ROOM_FOR_TIMES else []
     drawn = table(*names, right=("group", "attempt", "took"))
-    for number, group in enumerate(state.plan.groups, start=1):
+    for number, group in enumerate(shown.state.plan.groups, start=1):
         for planned in group:
-            stage = state.stages.get(planned.id)
-            cells = _planned(number, planned.id) if stage is None else _cells(stage, now)
+            stage = shown.state.stages.get(planned.id)
+            row = shown.row(planned.id)
+            cells = _planned(number, planned.id) if stage is None else _cells(stage, row, now)
             drawn.add_row(*cells[: len(names)])
     return drawn
 
@@ -80,7 +83,7 @@ def _planned(group: int, stage: str) -> list[Text]:
     return [Text(str(group)), cell(stage), Text("to come", "dim"), *[Text()] * 4]
 
 
-def _cells(stage: StageState, now: datetime) -> list[Text]:
+def _cells(stage: StageState, row: Row | None, now: datetime) -> list[Text]:
     return [
         Text(str(stage.group)),
         cell(stage.id),
@@ -88,11 +91,13 @@ def _cells(stage: StageState, now: datetime) -> list[Text]:
         Text(str(stage.attempt) if stage.attempt else "carried"),
         Text(between(stage.started_at, stage.ended_at or now)),
         Text(when(stage.started_at)),
-        cell(_told(stage)),
+        cell(_told(stage, row)),
     ]
 
 
-def _told(stage: StageState) -> str:
+def _told(stage: StageState, row: Row | None) -> str:
+    if row is not None and stage.claim is not None and row.progress is not None:
+        return progress_bar(row)
     if stage.error is not None:
         return told_error(stage.error)
     if stage.suspension is not None:
@@ -102,6 +107,15 @@ def _told(stage: StageState) -> str:
     if stage.claim is not None:
         return f"at {one_line(stage.claim.worker)}"
     return pairs(stage.metrics)
+
+
+def progress_bar(row: Row) -> str:
+    """Draw how far a stage is, with what it says."""
+    fraction = min(max(row.progress or 0.0, 0.0), 1.0)
+    done = round(fraction * _BAR)
+    return (
+        f"{'█' * done}{'·' * (_BAR - done)} {fraction:.0%} {one_line(row.message or '')}".rstrip()
+    )
 
 
 def ending(state: RunState) -> list[RenderableType]:
