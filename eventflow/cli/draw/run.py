@@ -125,7 +125,8 @@ def ending(state: RunState) -> list[RenderableType]:
         return []
     if end.error is not None:
         where = f"in stage {one_line(end.stage)}: " if end.stage else ""
-        error = plain(f"{end.error.type}: {end.error.message}")
+        kind = end.error.type.removeprefix("builtins.")
+        error = plain(f"{kind}: {end.error.message}")
         return [Text.assemble(("failed ", "bold red"), where, error)]
     if end.reason is not None or end.output is None:
         return [cell(f"cancelled: {end.reason}", "yellow")] if end.reason else []

@@ -1,0 +1,188 @@
+"""Export, import, copy, diff: what a run is goes from place to place, and can be compared."""
+
+import gzip
+import signal
+from pathlib import Path
+
+import pytest
+
+from eventflow.cli.exits import Exit
+from tests.cli.conftest import Seed
+from tests.cli.typed import Shell
+
+
+def test_runs_go_through_a_file(shell: Shell, seed: Seed, folder: Path) -> None:
+    """Runs are exported to a file and imported elsewhere, where they are the same; once only."""
+    exported = shell("run", "export", "-o", "all.jsonl.gz", "--json").data
+    assert exported["runs"] == 3
+    assert gzip.decompress((folder / "all.jsonl.gz").read_bytes()).startswith(b"{")
+    elsewhere = ("--store", "sqlite:///other.db", "--json", "--yes")
+    first = shell("run", "import", "all.jsonl.gz", *elsewhere).data
+    assert (first["runs"], first["imported"], first["present"]) == (3, exported["events"], 0)
+    again = shell("run", "import", "all.jsonl.gz", *elsewhere).data
+    assert (again["imported"], again["present"]) == (0, exported["events"])
+    for each in (seed.completed, seed.failed):
+        there = shell("run", "state", each, "--json", "--store", "sqlite:///other.db")
+        assert there.data == shell("run", "state", each, "--json").data
+
+
+def test_one_run_goes_through_a_pipe(shell: Shell, seed: Seed) -> None:
+    """A run is exported to stdout, and imported from stdin."""
+    file = shell("run", "export", seed.failed[:-2], "-o", "-")
+    assert file.out.startswith('{"line":"manifest"')
+    assert "1 run" in file.err
+    answer = shell("run", "import", "-", "--store", "sqlite:///o.db", "-y", stdin=file.out)
+    assert answer.code == 0, answer.err
+    assert "1 run of -" in answer.err
+
+
+def test_an_export_replaces_nothing_by_itself(shell: Shell, seed: Seed, folder: Path) -> None:
+    """A file that is there is replaced only on demand."""
+    (folder / "x.jsonl").write_text("precious")
+    refused = shell("run", "export", "-o", "x.jsonl")
+    assert refused.code == Exit.REFUSED
+    assert "--force" in refused.err
+    assert (folder / "x.jsonl").read_text() == "precious"
+    assert shell("run", "export", "-o", "x.jsonl", "--force", "--status", "failed").code == 0
+    assert seed.failed in (folder / "x.jsonl").read_text()
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(None, Exit.NOT_FOUND), (b"not a history\n", Exit.ALTERED), (b"", Exit.ALTERED)],
+)
+def test_a_wrong_file_is_not_imported(
+    shell: Shell, seed: Seed, folder: Path, content: bytes | None, code: Exit
+) -> None:
+    """A file that is missing, or is no history, is refused, and nothing is imported."""
+    if content is not None:
+        (folder / "x.jsonl").write_bytes(content)
+    answer = shell("run", "import", "x.jsonl", "-y")
+    assert answer.code == code
+    assert "x.jsonl" in answer.err or "history file" in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_an_altered_file_is_not_imported(shell: Shell, seed: Seed, folder: Path) -> None:
+    """A history file that somebody has changed is refused by the chain."""
+    file = folder / "x.jsonl"
+    assert shell("run", "export", seed.completed, "-o", "x.jsonl").code == 0
+    file.write_text(file.read_text().replace("a flaky text", "a flaky test"))
+    answer = shell("run", "import", "x.jsonl", "--store", "sqlite:///other.db", "-y")
+    assert answer.code == Exit.ALTERED
+    assert shell("run", "list", "--store", "sqlite:///other.db", "--json").data["runs"] == []
+
+
+def test_two_versions_of_a_run_are_compared(shell: Shell, seed: Seed) -> None:
+    """The state of a run is compared with what it was, place by place."""
+    answer = shell("run", "diff", f"{seed.completed}@5", "--json")
+    assert answer.data["before"] == {"run_id": seed.completed, "version": 5}
+    found = {each["path"]: each for each in answer.data["differences"]}
+    assert (found["status"]["before"], found["status"]["after"]) == ("running", "completed")
+    assert "before" not in found["ending"]
+    lines = shell("run", "diff", f"{seed.completed}@5").out
+    assert '- "running"' in lines
+    assert '+ "completed"' in lines
+
+
+def test_two_runs_are_compared_without_what_always_differs(shell: Shell, seed: Seed) -> None:
+    """Of two runs, ids and times do not count; a run and its copy do not differ."""
+    found = shell("run", "diff", seed.completed, seed.failed, "--json").data["differences"]
+    paths = {each["path"] for each in found}
+    assert {"input", "status", "metadata.customer"} <= paths
+    assert not any("due_at" in path or "run_id" in path for path in paths)
+    same = shell("run", "diff", seed.failed, seed.failed, "--exit-code")
+    assert same.code == 0
+    assert "do not differ" in same.out
+    assert shell("run", "diff", seed.completed, seed.failed, "--exit-code").code == Exit.DIFFERENT
+
+
+@pytest.mark.parametrize(("given", "code"), [("latest@x", 2), ("latest@99", 3), ("latest@0", 3)])
+def test_a_wrong_version_is_not_compared(shell: Shell, seed: Seed, given: str, code: int) -> None:
+    """A version that is none, or that the run does not have, is refused."""
+    assert shell("run", "diff", given).code == code
+
+
+def test_a_store_is_copied_and_brought_up_to_date(shell: Shell, seed: Seed) -> None:
+    """All runs of a store are copied once; a later copy brings what is new."""
+    first = shell("store", "copy", "--to", "sqlite:///copy.db", "--yes", "--json").data
+    assert first["runs"] == 3
+    again = shell("store", "copy", "--to", "sqlite:///copy.db", "--yes", "--json").data
+    assert (again["copied"], again["present"]) == (0, first["copied"])
+    assert shell("run", "signal", "latest", "approval", "-y").code == 0
+    later = shell(
+        "store",
+        "copy",
+        "--to",
+        "sqlite:///copy.db",
+        "-y",
+        "--json",
+        "--after",
+        str(first["position"]),
+    ).data
+    assert later["copied"] == 1
+    for each in (seed.completed, seed.waiting):
+        there = shell("run", "state", each, "--json", "--store", "sqlite:///copy.db")
+        assert there.data == shell("run", "state", each, "--json").data
+
+
+def test_a_copy_asks_first_and_hides_passwords(shell: Shell, seed: Seed) -> None:
+    """Without --yes nothing is copied, and the preview shows no password."""
+    answer = shell("store", "copy", "--to", "postgresql://u:geheim@127.0.0.1:1/db")
+    assert answer.code == Exit.UNAVAILABLE
+    assert "geheim" not in answer.err
+    asked = shell("store", "copy", "--to", "sqlite:///copy.db")
+    assert asked.code == Exit.REFUSED
+    assert "a new store" in asked.err
+    assert not (shell.folder / "copy.db").exists()
+
+
+def test_a_copy_that_is_interrupted_goes_on(shell: Shell, folder: Path, url: str) -> None:
+    """Ctrl-C in the middle of a copy leaves whole operations; the same command goes on."""
+    from tests.cli.many import fill_with_many  # noqa: PLC0415 - only this needs many runs
+
+    events = fill_with_many(url, runs=3_000)
+    line = ("store", "copy", "--to", "sqlite:///copy.db?synchronous=NORMAL", "--yes")
+    copying = shell.terminal(*line, "--batch", "20", width=100)
+    copying.wait_for("copying")
+    copying.wait_for("%")
+    copying.interrupt()
+    answer = copying.end()
+    assert answer.code == Exit.INTERRUPTED
+    assert "run the same command again to go on" in answer.out
+    assert "Traceback" not in answer.out
+    rest = shell(*line, "--json").data
+    assert rest["copied"] + rest["present"] == events
+    assert rest["present"] > 0
+
+
+def test_a_watch_shows_a_run_until_it_ends(shell: Shell, seed: Seed) -> None:
+    """A run that is watched is drawn again while it goes on, and stays on the screen at its end."""
+    created = shell("run", "create", "sleeping", "-i", "0.5", "-y", "--json").data["run_id"]
+    watching = shell.terminal("run", "show", created, "--watch", width=100)
+    watching.wait_for("pending")
+    worker = shell.start("worker")
+    try:
+        watching.wait_for("90%")
+        answer = watching.end()
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=60)
+    assert answer.code == 0
+    assert '"slept"' in answer.out
+    assert "at work" in answer.out
+
+
+def test_a_tail_shows_what_goes_on(shell: Shell, seed: Seed) -> None:
+    """A tail on a terminal shows events as lines, and below them the progress of the stages."""
+    created = shell("run", "create", "sleeping", "-i", "0.5", "-y", "--json").data["run_id"]
+    tailing = shell.terminal("run", "tail", created, width=120)
+    worker = shell.start("worker")
+    try:
+        tailing.wait_for("run.completed")
+        answer = tailing.end()
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=60)
+    assert answer.code == 0
+    assert "█" in answer.out
