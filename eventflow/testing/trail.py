@@ -21,9 +21,14 @@ from eventflow.store.envelope import Envelope, open_envelope
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 Result: TypeAlias = (
-    e.StageCompleted | e.StageAttemptFailed | e.StageFailed | e.StageSuspended | e.LeaseExpired
+    e.StageCompleted
+    | e.StepCompleted
+    | e.StageAttemptFailed
+    | e.StageFailed
+    | e.StageSuspended
+    | e.LeaseExpired
 )
-"""What ends a claim, and carries its token."""
+"""What comes of a claim, and carries its token."""
 
 AFTER_THE_END = (e.RunRewound, e.Note, e.UnknownEvent)
 """What may follow the end of a run."""

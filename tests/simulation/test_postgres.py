@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import crashes
+from tests.simulation import crashes, waits
 from tests.simulation.crashes import Storm
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(300)]
@@ -22,6 +22,28 @@ async def test_a_worker_that_comes_back_too_late_changes_nothing(
 ) -> None:
     """The stage completes once, by the worker that took over."""
     await crashes.paused_worker(postgres_url, tmp_path)
+
+
+async def test_a_fan_out_of_a_thousand_items_survives_kills(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """A step is never done again once its event was acknowledged."""
+    await waits.killed_fan_out(postgres_url, tmp_path, items=1_000, kills=4, seed=1)
+
+
+async def test_a_suspended_stage_survives_the_end_of_every_process(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Whether it waits for a provider, for a person or for a time."""
+    await waits.killed_while_suspended(postgres_url, tmp_path)
+
+
+@pytest.mark.deep
+async def test_a_fan_out_whose_workers_die_around_a_commit_repeats_only_what_was_in_flight(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """Before the commit as well as between the commit and its answer."""
+    await waits.dying_fan_out(postgres_url, tmp_path, items=500, appends=8)
 
 
 @pytest.mark.deep

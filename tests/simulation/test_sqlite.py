@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation import crashes
+from tests.simulation import crashes, waits
 from tests.simulation.crashes import Storm
 
 
@@ -45,6 +45,35 @@ async def test_workers_that_die_around_a_commit_lose_nothing(
 async def test_a_stage_that_kills_its_process_ends_failed(store_url: str, tmp_path: Path) -> None:
     """Scenario 19: after its three attempts, with the reason."""
     await crashes.deadly_stage(store_url, tmp_path)
+
+
+async def test_a_fan_out_whose_workers_die_around_a_commit_repeats_only_what_was_in_flight(
+    store_url: str, tmp_path: Path
+) -> None:
+    """A step is never done again once its event was acknowledged."""
+    await waits.dying_fan_out(store_url, tmp_path, items=200, appends=8)
+
+
+async def test_a_fan_out_of_a_thousand_items_survives_kills(store_url: str, tmp_path: Path) -> None:
+    """Whatever moment they come at, and only the items in flight are done again."""
+    await waits.killed_fan_out(store_url, tmp_path, items=1_000, kills=4, seed=1)
+
+
+async def test_a_suspended_stage_survives_the_end_of_every_process(
+    store_url: str, tmp_path: Path
+) -> None:
+    """Whether it waits for a provider, for a person or for a time."""
+    await waits.killed_while_suspended(store_url, tmp_path)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(2, 6))
+async def test_many_kills_of_a_fan_out_repeat_nothing(
+    store_url: str, tmp_path: Path, seed: int
+) -> None:
+    """Also when there is hardly a moment between them."""
+    await waits.killed_fan_out(store_url, tmp_path, items=3_000, kills=30, seed=seed)
 
 
 @pytest.mark.deep

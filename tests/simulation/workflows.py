@@ -11,6 +11,7 @@ from typing import Any
 from attrs import frozen
 
 import eventflow as ef
+from tests.simulation.effects import Effects
 
 PATIENT = ef.Retry(max_attempts=1_000, initial=0.02, factor=1.0)
 """So many attempts that being killed never uses them up."""
@@ -113,6 +114,72 @@ async def deadly(ctx: ef.StageContext[None]) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@frozen
+class Items:
+    """What a fan-out does: so many items, each of which leaves an effect in a folder."""
+
+    folder: str
+    count: int
+    concurrency: int = 10
+
+
+@ef.stage(retry=PATIENT)
+async def fan_out(ctx: ef.StageContext[Items]) -> int:
+    """Square each number, and leave an effect of it before the result is recorded."""
+    effects = Effects(Path(ctx.input.folder))
+
+    async def square(number: int) -> int:
+        effects.leave(number, ctx.token)
+        await asyncio.sleep(0.001 * (number % 7))
+        return number * number
+
+    squares = await ctx.map(
+        range(ctx.input.count), square, ctx.input.concurrency, name="square", progress=False
+    )
+    return sum(squares)
+
+
+mapping = ef.define_workflow("mapping", input=Items).pipe(fan_out).build()
+
+
+@ef.stage(retry=PATIENT)
+async def asks_provider(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+    """Hand a folder to a provider."""
+    Effects(Path(ctx.input)).leave(1, ctx.token)
+    return ef.Suspended(ctx.input, check_after=0.05)
+
+
+@asks_provider.check
+async def provided(state: str, ctx: ef.StageContext[str]) -> ef.Pending | ef.Ready[str]:
+    """Mark that the provider was asked, who is ready once a file says so."""
+    folder = Path(state)
+    (folder / f"asked-by-{os.getpid()}").touch()
+    return ef.Ready(state) if (folder / "ready").exists() else ef.Pending()
+
+
+@ef.stage(retry=PATIENT, signal="approval", payload=str)
+async def asks_person(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+    """Wait for a person, and then do what follows once."""
+    if not ctx.resumed:
+        Effects(Path(ctx.input)).leave(2, ctx.token)
+        return ef.Suspended.for_signal("approval", "the state")
+    return f"{ctx.resume_state}: {ctx.signal}"
+
+
+@ef.stage(retry=PATIENT)
+async def sleeps(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+    """Sleep for a while."""
+    return str(ctx.resume_state) if ctx.resumed else ef.Suspended.for_duration(0.7, ctx.input)
+
+
+patience = (
+    ef.define_workflow("patience", input=str)
+    .pipe(asks_provider)
+    .pipe(asks_person)
+    .pipe(sleeps)
+    .build()
+)
+
 suicide = ef.define_workflow("suicide", input=None).pipe(deadly).build()
 
-WORKFLOWS = (mixture, holding, suicide)
+WORKFLOWS = (mixture, holding, suicide, mapping, patience)

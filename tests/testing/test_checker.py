@@ -221,6 +221,7 @@ async def test_a_second_completion_is_found(log: Log) -> None:
     "result",
     [
         e.StageCompleted("a", 0, 1, 99, 1),
+        e.StepCompleted("a", 0, 1, 99, "fetch", 1),
         e.StageFailed("a", 0, 1, 99, ERROR),
         e.StageAttemptFailed("a", 0, 1, 99, ERROR, START, 0, 0),
         e.StageSuspended("a", 0, 1, 99, None, START, START),
@@ -232,6 +233,14 @@ async def test_a_result_of_another_claim_is_found(log: Log, result: e.Event) -> 
     author, operations = claimed()
     await log.add(*operations, forged(author, result))
     assert 'token 99 for stage "a", whose claim was 4' in await log.whats()
+
+
+async def test_a_second_completion_of_a_step_is_found(log: Log) -> None:
+    """A step completes once in a generation of its stage."""
+    author, operations = claimed(Author())
+    step = e.StepCompleted("a", 0, 1, author.token("a"), "fetch", 1)
+    await log.add(*operations, forged(author, step, step))
+    assert any('"fetch" has completed already' in what for what in await log.whats())
 
 
 async def test_a_result_without_a_claim_is_found(log: Log) -> None:
