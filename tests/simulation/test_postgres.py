@@ -31,6 +31,13 @@ async def test_a_fan_out_of_a_thousand_items_survives_kills(
     await waits.killed_fan_out(postgres_url, tmp_path, items=1_000, kills=4, seed=1)
 
 
+async def test_progress_reaches_a_follower_while_the_stage_runs(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """In another process, which the stage here waits for."""
+    await waits.followed_progress(postgres_url, tmp_path)
+
+
 async def test_a_suspended_stage_survives_the_end_of_every_process(
     postgres_url: str, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from eventflow.store.envelope import Envelope
 from eventflow.testing.checker import LogReport
 from tests.simulation.effects import Effect, Effects
 from tests.simulation.harness import BEAT, Driver, driver
-from tests.simulation.workflows import Items, mapping, patience
+from tests.simulation.workflows import Items, mapping, patience, telling
 
 
 async def dying_fan_out(url: str, folder: Path, items: int, appends: int) -> LogReport:
@@ -134,3 +134,17 @@ async def _suspend_and_kill(crash: Driver, run_id: str, stage: str) -> None:
 async def _waits(run: ef.Run, stage_id: str) -> bool:
     stage = (await run.state()).stages.get(stage_id)
     return stage is not None and stage.suspension is not None
+
+
+async def followed_progress(url: str, folder: Path) -> LogReport:
+    """Follow a stage of another process, which goes on only once its progress was seen here."""
+    async with driver(url, folder) as crash:
+        worker = crash.start("worker")
+        run = await crash.runtime.create_run(telling.id, str(folder))
+        async with asyncio.timeout(30):
+            async for fact in run.events():
+                if isinstance(fact.event, e.StageProgressed):
+                    (folder / f"seen {fact.event.message}").touch()
+        assert (await run.state()).output == 4
+        assert await worker.end(signal.SIGTERM) == 0
+        return await crash.check()

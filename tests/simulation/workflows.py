@@ -180,6 +180,19 @@ patience = (
     .build()
 )
 
+
+@ef.stage
+async def tells(ctx: ef.StageContext[str]) -> int:
+    """Tell the progress, and go on only when somebody has seen it."""
+    for done in range(1, 4):
+        await ctx.progress(done / 4, f"{done} of 4")
+        while not (Path(ctx.input) / f"seen {done} of 4").exists():  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    return 4
+
+
+telling = ef.define_workflow("telling", input=str).pipe(tells).build()
+
 suicide = ef.define_workflow("suicide", input=None).pipe(deadly).build()
 
-WORKFLOWS = (mixture, holding, suicide, mapping, patience)
+WORKFLOWS = (mixture, holding, suicide, mapping, patience, telling)
