@@ -6,9 +6,11 @@ What a store must pass is in `eventflow.testing.conformance`, which needs pytest
 from eventflow.testing.acceptance import CheckReport, Mismatch, Part, check
 from eventflow.testing.clock import ManualClock, NothingLeft
 from eventflow.testing.differences import MISSING, Difference, differences
+from eventflow.testing.divergence import Divergence, ReplayReport, Skipped
 from eventflow.testing.harness import ManualRuntime, runtime
 from eventflow.testing.history import Attempt, History, StageHistory
 from eventflow.testing.loading import load, load_all
+from eventflow.testing.replaying import replay
 from eventflow.testing.specification import Given, When, given, like
 from eventflow.testing.stages import StageOutcome, run_check, run_stage
 
@@ -17,6 +19,7 @@ __all__ = [
     "Attempt",
     "CheckReport",
     "Difference",
+    "Divergence",
     "Given",
     "History",
     "ManualClock",
@@ -24,6 +27,8 @@ __all__ = [
     "Mismatch",
     "NothingLeft",
     "Part",
+    "ReplayReport",
+    "Skipped",
     "StageHistory",
     "StageOutcome",
     "When",
@@ -33,6 +38,7 @@ __all__ = [
     "like",
     "load",
     "load_all",
+    "replay",
     "run_check",
     "run_stage",
     "runtime",

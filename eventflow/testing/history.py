@@ -32,6 +32,7 @@ class Attempt:
         claimed: What that event says.
         outcome: The event that the claim led to; None if there is none: a check that was not ready
             yet, a run that was cancelled meanwhile, or a job that is still under way.
+        steps: The outputs of the durable steps that were completed under the claim, by name.
     """
 
     run: RunState = field(repr=False)
@@ -39,6 +40,7 @@ class Attempt:
     claim: Envelope = field(repr=False)
     claimed: e.JobClaimed
     outcome: Envelope | None = field(repr=False)
+    steps: Mapping[str, JSON] = field(factory=dict, repr=False)
 
     @property
     def stage(self) -> str:
@@ -310,9 +312,16 @@ class History(Sequence[Envelope]):
     @cached_property
     def attempts(self) -> tuple[Attempt, ...]:
         """Every claim of the effective history, with what it led to, in order."""
-        outcomes = _outcomes(self.moments)
+        outcomes, steps = _outcomes(self.moments), _steps(self.moments)
         return tuple(
-            Attempt(run, run.stages[event.stage], fact, event, outcomes.get(fact.version))
+            Attempt(
+                run=run,
+                state=run.stages[event.stage],
+                claim=fact,
+                claimed=event,
+                outcome=outcomes.get(fact.version),
+                steps=steps.get(fact.version, {}),
+            )
             for fact, run in self.moments
             if isinstance(event := fact.event, e.JobClaimed)
         )
@@ -378,6 +387,15 @@ def _outcomes(moments: Iterable[tuple[Envelope, RunState]]) -> dict[int, Envelop
                 found.setdefault(open_claims[stage], fact)
             case _:
                 pass
+    return found
+
+
+def _steps(moments: Iterable[tuple[Envelope, RunState]]) -> dict[int, dict[str, JSON]]:
+    """Find the outputs of the durable steps of each claim, by token."""
+    found: dict[int, dict[str, JSON]] = {}
+    for fact, _ in moments:
+        if isinstance(event := fact.event, e.StepCompleted):
+            found.setdefault(event.token, {})[event.name] = event.output
     return found
 
 

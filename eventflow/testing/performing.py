@@ -71,11 +71,11 @@ class _Said:
     """Takes down what the code says, where a worker would append it."""
 
     def __init__(self) -> None:
-        self._notes: list[e.Note] = []
+        self.noted: list[e.Note] = []
         self._steps: dict[str, JSON] = {}
 
     async def note(self, _: str, note: e.Note) -> None:
-        self._notes.append(note)
+        self.noted.append(note)
 
     async def steps(self, _: Job, completed: Sequence[tuple[str, JSON]]) -> None:
         self._steps.update(completed)
@@ -87,7 +87,7 @@ class _Said:
         run: RunState,
         next_check: datetime | None = None,
     ) -> Performed:
-        return Performed(event, recorded_at, next_check, run, tuple(self._notes), self._steps)
+        return Performed(event, recorded_at, next_check, run, tuple(self.noted), self._steps)
 
 
 @frozen
@@ -97,15 +97,18 @@ class Performer:
     Attributes:
         threads: Where plain functions run.
         clock: The time; None lets it stand still at that of each claim.
-        random: The number that jitters a retry.
     """
 
     threads: ThreadPoolExecutor
     clock: ManualClock | None = None
-    random: float = 0.5
 
     async def perform(
-        self, run: RunState, state: StageState, stage: AnyStage, workflow: Workflow[Any, Any]
+        self,
+        run: RunState,
+        state: StageState,
+        stage: AnyStage,
+        workflow: Workflow[Any, Any],
+        random: float = 0.5,
     ) -> Performed:
         """Do what the current claim of a stage is for.
 
@@ -114,6 +117,7 @@ class Performer:
             state: The stage there.
             stage: The code of the stage.
             workflow: The code of the stages before it.
+            random: The number that jitters a retry.
 
         Raises:
             ValueError: The stage is not claimed.
@@ -127,7 +131,7 @@ class Performer:
             threads=self.threads,
             record=said.note,
             record_steps=said.steps,
-            random=lambda: self.random,
+            random=lambda: random,
         )
         job = Job(run, state, state.claim.token, workflow)
         job.stage = stage
@@ -136,16 +140,16 @@ class Performer:
         if isinstance(report, Postpone):
             return said.performed(None, clock.now(), run, report.due_at)
         decided = draft(run, report)
-        return said.performed(decided.events[0], decided.now, decided.run)
+        notes = [event for event in decided.events if isinstance(event, e.Note)]
+        said.noted += notes
+        return said.performed(decided.events[len(notes)], decided.now, decided.run)
 
 
 @contextmanager
-def performer(
-    clock: ManualClock | None = None, random: float = 0.5
-) -> Generator[Performer, None, None]:
+def performer(clock: ManualClock | None = None) -> Generator[Performer, None, None]:
     """Give what calls stages; at the end its threads are not waited for."""
     threads = ThreadPoolExecutor(thread_name_prefix="eventflow-testing")
     try:
-        yield Performer(threads, clock, random)
+        yield Performer(threads, clock)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

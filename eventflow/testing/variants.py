@@ -20,6 +20,11 @@ def without_input(stage: AnyStage) -> AnyStage:
     return _with_check_of(stage, evolve(stage, input_schema=Schema(None)))
 
 
+def with_id(stage: AnyStage, stage_id: str) -> AnyStage:
+    """Give a stage under another id, and all else as it is."""
+    return _with_check_of(stage, evolve(stage, id=stage_id))
+
+
 def _with_check_of(stage: AnyStage, variant: Stage[Any, Any]) -> AnyStage:
     if stage.check_function is not None:
         variant.check(stage.check_function)
