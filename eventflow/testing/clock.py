@@ -107,7 +107,7 @@ class ManualClock:
     def watch(self, store: Store) -> Store:
         """Give a store that tells this time, and lets it move only between calls."""
         for watched in self._stores:
-            if watched.store is store:
+            if store is watched or store is watched.store:
                 return watched
         watched = _Watched(store, self)
         self._stores.append(watched)

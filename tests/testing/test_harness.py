@@ -77,3 +77,13 @@ async def test_without_a_start_nothing_is_executed() -> None:
         run = await looking.create_run("stumbling", 5)
         await looking.clock.advance(60)
         assert (await run.state()).status is ef.Status.PENDING
+
+
+async def test_several_runtimes_share_a_store_and_its_time() -> None:
+    """The store of one runtime may be given to another, as if they were two processes."""
+    async with runtime(stumbling, start=False) as first:
+        run = await first.create_run("stumbling", 5)
+        async with runtime(stumbling, store=first.store, clock=first.clock) as second:
+            assert second.store is first.store
+            assert await second.finish(second.run(run.id)) == {"text": "20 from 10"}
+        assert (await run.state()).status is ef.Status.COMPLETED

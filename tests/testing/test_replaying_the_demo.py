@@ -32,9 +32,7 @@ def analysis() -> ModuleType:
 
 
 @pytest.fixture
-async def histories(
-    demo: ModuleType, analysis: ModuleType, tmp_path: Path
-) -> list[History]:
+async def histories(demo: ModuleType, analysis: ModuleType, tmp_path: Path) -> list[History]:
     """A few runs of both workflows, through a file, and none of them over a slow line."""
     at_once = {demo.fetch.id: {"latency": 0.0, "bytes_per_second": 1e9}}
     workflows = [demo.demo_analysis, analysis.analysis]
