@@ -17,7 +17,10 @@ EventflowError
 ├── StoreUnavailable, UnknownStore, SchemaTooNew
 ├── HistoryAltered
 │   ├── InvalidHistoryFile               cut off, no such file, or changed outside of its events
+│   ├── CheckpointMismatch               what is there is not what a checkpoint was made of
 │   └── BlobAltered                      what a history refers to
+├── InvalidCheckpoint                    a checkpoint or a proof that nobody trustworthy signed
+├── ExtraMissing                         something optional is not installed
 ├── BlobNotFound
 └── CannotCopy                           a history that the target has otherwise
 ```
@@ -240,6 +243,34 @@ class InvalidHistoryFile(HistoryAltered):
         self.version = 0
         self.how = Alteration.ALTERED
         EventflowError.__init__(self, f"{name}, line {line}: {reason}")
+
+
+class CheckpointMismatch(HistoryAltered):
+    """What is there is not what a checkpoint was made of: changed, or cut off, before its end.
+
+    Attributes:
+        size: The number of events that the checkpoint is about.
+        run_id: Empty: somewhere before the end of the checkpoint, which names no run.
+        version: 0, as there is none.
+    """
+
+    def __init__(self, size: int, reason: str, how: Alteration) -> None:
+        self.size = size
+        self.run_id = ""
+        self.version = 0
+        self.how = how
+        EventflowError.__init__(
+            self,
+            f"The log is not the one of which a checkpoint of {size} events was made: {reason}",
+        )
+
+
+class InvalidCheckpoint(EventflowError):
+    """A checkpoint, or a proof that rests on one, is not signed by the key, or is none at all."""
+
+
+class ExtraMissing(EventflowError):
+    """What was asked for needs an extra of eventflow that is not installed."""
 
 
 class BlobAltered(HistoryAltered):

@@ -1,26 +1,21 @@
 """Exports runs to a history file, run after run; it never writes what would not be read again."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from functools import partial
 from tempfile import TemporaryFile
 from typing import TypeAlias
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import frozen
 
 from eventflow.core.references import references
 from eventflow.engine.history_writer import Destination, HistoryWriter, Output
 from eventflow.engine.journal import unknown_run
 from eventflow.engine.own_thread import OwnThread
-from eventflow.store.blobs import BlobStore
+from eventflow.engine.paging import batches, pages_of, read_whole
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
-
-TOGETHER = 1_000
-"""So many events are held at once, or one run if it has more."""
-
-_PAGE = 200
 
 Sizes: TypeAlias = Sequence[tuple[str, int]]
 """Runs, each with its version."""
@@ -83,9 +78,9 @@ async def _write(
     writer = await thread.run(lambda: HistoryWriter(output.write))
     report = ExportReport()
     async for sizes in _oldest_first(store, query):
-        for run_ids in _batches(sizes):
-            for events in await _read(store, run_ids):
-                blobs = await _write_run(store.blobs, writer, thread, events)
+        for run_ids in batches(sizes):
+            for events in (await read_whole(store, run_ids)).values():
+                blobs = await _write_run(store, writer, thread, events)
                 report = ExportReport(
                     report.runs + 1, report.events + len(events), report.blobs + blobs
                 )
@@ -96,7 +91,7 @@ async def _write(
 
 
 async def _write_run(
-    blobs: BlobStore, writer: HistoryWriter, thread: OwnThread, events: Sequence[StoredEvent]
+    store: Store, writer: HistoryWriter, thread: OwnThread, events: Sequence[StoredEvent]
 ) -> int:
     """Write a run, each blob before the first event that refers to it; count the blobs."""
     referred = await thread.run(partial(_references, events))
@@ -108,7 +103,7 @@ async def _write_run(
         for key in keys:
             if key not in written:
                 written.add(key)
-                await thread.run(partial(writer.add_blob, key, await blobs.get(key)))
+                await thread.run(partial(writer.add_blob, key, await store.blobs.get(key)))
     await thread.run(partial(_end_run, writer, events[begin:]))
     return len(written)
 
@@ -128,14 +123,6 @@ def _end_run(writer: HistoryWriter, events: Sequence[StoredEvent]) -> None:
     writer.end_run()
 
 
-async def _read(store: Store, run_ids: Sequence[str]) -> list[list[StoredEvent]]:
-    """Read whole runs, in the order in which they are asked for."""
-    histories: dict[str, list[StoredEvent]] = {run_id: [] for run_id in run_ids}
-    for event in await store.read(run_ids):
-        histories[event.run_id].append(event)
-    return list(histories.values())
-
-
 async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:
     """Give all runs that answer a query, oldest first, some at a time.
 
@@ -144,14 +131,11 @@ async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:
     with TemporaryFile() as spool:
         pages: list[int] = []
         found = 0
-        wanted: RunQuery | None = evolve(query, limit=_PAGE, after=None)
-        while wanted is not None:
-            page = await store.runs(wanted)
-            found += len(page.items)
-            sizes = [(each.run.run_id, each.run.version) for each in reversed(page.items)]
+        async for rows in pages_of(store, query):
+            found += len(rows)
+            sizes = [(each.run.run_id, each.run.version) for each in reversed(rows)]
             pages.append(spool.tell())
             spool.write(msgspec.json.encode(sizes) + b"\n")
-            wanted = evolve(wanted, after=page.next) if page.next is not None else None
         if query.run_ids is not None and found < len(set(query.run_ids)):
             await _refuse_unknown(store, query.run_ids)
         for place in reversed(pages):
@@ -164,17 +148,3 @@ async def _refuse_unknown(store: Store, run_ids: Collection[str]) -> None:
     for run_id in run_ids:
         if not (await store.runs(RunQuery(run_ids=[run_id]))).items:
             raise unknown_run(run_id)
-
-
-def _batches(sizes: Sizes) -> Iterator[list[str]]:
-    """Put runs together as long as they have few events."""
-    batch: list[str] = []
-    events = 0
-    for run_id, version in sizes:
-        if batch and events + version > TOGETHER:
-            yield batch
-            batch, events = [], 0
-        batch.append(run_id)
-        events += version
-    if batch:
-        yield batch

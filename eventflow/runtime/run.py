@@ -294,7 +294,7 @@ class Run:
             HistoryAltered: Naming the first event that does not fit.
             RunNotFound: The store has no such run.
         """
-        return await verify_run(self._shared.journal, self.id)
+        return await verify_run(self._shared.journal.store, self.id)
 
     async def _ended(self) -> RunState:
         with self._shared.waker.follow(self.id, to_the_end=True) as follower:

@@ -30,6 +30,7 @@ from eventflow.runtime.requests import Creation, GivenConfig, Requests, RunOptio
 from eventflow.runtime.run import Handles, Run
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import Unclaimable, UnclaimableRun
+from eventflow.runtime.verification import VerifiedStore, verify_store
 from eventflow.runtime.waking import Waker
 from eventflow.runtime.worker import Tools, Worker
 from eventflow.store.contract import RunQuery, Store
@@ -346,6 +347,20 @@ class Runtime:
             SchemaTooNew: A newer release wrote the file.
         """
         return await import_histories(self._store, path, only_ended=only_ended, progress=progress)
+
+    async def verify(
+        self, *, progress: Callable[[VerifiedStore], object] | None = None
+    ) -> VerifiedStore:
+        """Prove that all of the store is what was recorded, and its rows what the events say.
+
+        Args:
+            progress: Is told how far it has come.
+
+        Raises:
+            HistoryAltered: Naming the first event that does not fit, and how.
+            StoreUnavailable: The store is away.
+        """
+        return await verify_store(self._open_parts.handles.journal.store, progress=progress)
 
     async def transition_run(self, run_id: str) -> RunState:
         """Do whatever is due of one run here and now, without a worker; give its state then.

@@ -152,6 +152,8 @@ def _how(events: Sequence[StoredEvent], version: int, previous: bytes) -> Altera
     if event.version > version:
         found = any(other.version == version for other in others)
         return Alteration.REORDERED if found else Alteration.MISSING
+    if any(event.hash == each.hash for each in events[: version - 1]):
+        return Alteration.INSERTED
     if _stood_elsewhere(event, events):
         return Alteration.REORDERED
     if others and others[0].hash == _rehashed(others[0], previous, version):

@@ -1,0 +1,156 @@
+"""Whoever tampers with the tables is found out, also with all triggers disabled."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import TypeVar
+
+import asyncpg
+import pytest
+from hypothesis import assume, given, note, settings
+from hypothesis import strategies as st
+
+from eventflow.errors import HistoryAltered
+from eventflow.runtime.verification import VerifiedStore, verify_store
+from eventflow_postgres import connect
+from tests.postgres_server import with_parameters
+from tests.stores.tampering import NAMED, Named, Tables, difference, operations, tampered
+
+T = TypeVar("T")
+
+TABLES = ("events", "runs", "heads", "stages", "jobs")
+ORDERED = {"events": "position", "runs": "position", "heads": "position", "stages": "run_id, stage"}
+DERIVED = [
+    *(("runs", column) for column in ("run_id", "workflow_id", "priority", "created_at")),
+    *(("heads", column) for column in ("run_id", "version", "status", "generation")),
+    *(("heads", column) for column in ("fingerprint", "started_at", "ended_at")),
+    *(("stages", column) for column in ("run_id", "stage", "stage_group", "status")),
+    *(("stages", column) for column in ("generation", "attempt", "started_at", "ended_at")),
+    *(("jobs", column) for column in ("run_id", "stage", "kind", "scheduled", "token")),
+]
+
+
+class Schema:
+    """A schema without triggers, which gives and takes whole tables."""
+
+    def __init__(self, url: str) -> None:
+        self._runner = asyncio.Runner()
+        self.name = f"tampered_{uuid.uuid4().hex[:12]}"
+        self.url = with_parameters(url, schema=self.name)
+        self._run(self._fill)
+        self._connection: asyncpg.Connection[asyncpg.Record] = self._run(
+            lambda: asyncpg.connect(url)
+        )
+        path = f'SET search_path = "{self.name}"'
+        self._run(partial(self._connection.execute, path))
+        self._run(partial(self._connection.execute, "ALTER TABLE events DISABLE TRIGGER ALL"))
+
+    def close(self) -> None:
+        """Drop it."""
+        self._run(lambda: self._connection.execute(f'DROP SCHEMA "{self.name}" CASCADE'))
+        self._run(self._connection.close)
+        self._runner.close()
+
+    def read(self) -> Tables:
+        """Give all rows."""
+        return Tables(
+            (table, [dict(row) for row in self._run(partial(self._all, table))]) for table in TABLES
+        )
+
+    def write(self, tables: Tables) -> bool:
+        """Put these rows in the place of all others, if their types and keys allow it."""
+        try:
+            self._run(lambda: self._write(tables))
+        except (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError):
+            return False
+        return True
+
+    def verify(self) -> VerifiedStore:
+        """Verify it with a store that was just opened."""
+        return self._run(self._verify)
+
+    async def _write(self, tables: Tables) -> None:
+        async with self._connection.transaction():
+            for table, rows in tables.items():
+                await self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - all ours
+                for row in rows:
+                    places = ", ".join(f"${number}" for number in range(1, len(row) + 1))
+                    insert = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - as above
+                    await self._connection.execute(insert, *row.values())
+
+    async def _all(self, table: str) -> list[asyncpg.Record]:
+        order = ORDERED.get(table, "position")
+        return await self._connection.fetch(f"SELECT * FROM {table} ORDER BY {order}")  # noqa: S608 - as above
+
+    async def _verify(self) -> VerifiedStore:
+        store = await connect(self.url)
+        try:
+            return await verify_store(store)
+        finally:
+            await store.close()
+
+    async def _fill(self) -> None:
+        store = await connect(self.url)
+        await store.append(operations())
+        await store.close()
+
+    def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def done() -> T:
+            return await work()
+
+        return self._runner.run(done())
+
+
+@pytest.fixture(scope="module")
+def schema(postgres: str) -> Iterator[Schema]:
+    """A schema with five runs."""
+    opened = Schema(postgres)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def genuine(schema: Schema) -> Tables:
+    """What the schema holds."""
+    return schema.read()
+
+
+@given(data=st.data())
+@settings(max_examples=min(500, settings().max_examples))
+def test_whatever_was_changed_is_found(
+    schema: Schema, genuine: Tables, data: st.DataObject
+) -> None:
+    """Any column changed, any event deleted, inserted, shifted or swapped, any row drifted."""
+    tables = data.draw(tampered(genuine, DERIVED))
+    assume(tables != genuine)
+    assume(schema.write(tables))
+    note("\n".join(difference(genuine, tables)))
+    with pytest.raises(HistoryAltered):
+        schema.verify()
+
+
+def test_what_nobody_changed_is_confirmed(schema: Schema, genuine: Tables) -> None:
+    """The same rows written again are no alteration."""
+    assert schema.write(genuine)
+    verdict = schema.verify()
+    assert (verdict.events, verdict.runs) == (len(genuine["events"]), 5)
+
+
+def of_postgres(named: Named) -> bool:
+    """Tell whether an alteration is one of the events, which look the same in every store."""
+    return named.how.value != "drifted" and named.title != "version"
+
+
+@pytest.mark.parametrize(
+    "named", [each for each in NAMED if of_postgres(each)], ids=lambda named: named.title
+)
+def test_the_first_event_that_does_not_fit_is_named(
+    schema: Schema, genuine: Tables, named: Named
+) -> None:
+    """The error tells the run, the version, and in which way it does not fit."""
+    assert schema.write(named.applied(genuine))
+    with pytest.raises(HistoryAltered) as found:
+        schema.verify()
+    error = found.value
+    assert (error.run_id, error.version, error.how) == (named.run_id, named.version, named.how)

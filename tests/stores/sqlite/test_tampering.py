@@ -1,0 +1,129 @@
+"""Whoever tampers with the file is found out, also with all triggers gone."""
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import assume, given, note, settings
+from hypothesis import strategies as st
+
+from eventflow.errors import HistoryAltered
+from eventflow.runtime.verification import VerifiedStore, verify_store
+from eventflow_sqlite import connect
+from tests.stores.tampering import NAMED, Named, Tables, difference, operations, tampered
+
+TABLES = ("events", "runs", "stages", "jobs")
+DERIVED = [
+    *(("runs", column) for column in ("run", "run_id", "version", "workflow_id", "status")),
+    *(("runs", column) for column in ("priority", "generation", "fingerprint", "created_at")),
+    *(("runs", column) for column in ("started_at", "ended_at")),
+    *(("stages", column) for column in ("run", "stage", "stage_group", "status", "generation")),
+    *(("stages", column) for column in ("attempt", "started_at", "ended_at")),
+    *(("jobs", column) for column in ("run", "stage", "kind", "scheduled", "token")),
+]
+
+
+class File:
+    """A file without triggers, which gives and takes whole tables."""
+
+    def __init__(self, path: Path) -> None:
+        self.url = f"sqlite:///{path}?synchronous=NORMAL"
+        asyncio.run(self._fill())
+        self._connection = sqlite3.connect(path, isolation_level=None)
+        self._connection.row_factory = sqlite3.Row
+        for trigger in self._all("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
+            self._connection.execute(f'DROP TRIGGER "{trigger["name"]}"')
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+    def read(self) -> Tables:
+        """Give all rows."""
+        return Tables(
+            (table, [dict(row) for row in self._all(f"SELECT * FROM {table} ORDER BY 1")])  # noqa: S608 - all ours
+            for table in TABLES
+        )
+
+    def write(self, tables: Tables) -> bool:
+        """Put these rows in the place of all others, if their types and keys allow it."""
+        self._connection.execute("BEGIN")
+        try:
+            for table, rows in tables.items():
+                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - as above
+                for row in rows:
+                    places = ", ".join("?" * len(row))
+                    insert = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})"  # noqa: S608 - as above
+                    self._connection.execute(insert, tuple(row.values()))
+        except sqlite3.IntegrityError:
+            self._connection.execute("ROLLBACK")
+            return False
+        self._connection.execute("COMMIT")
+        return True
+
+    def verify(self) -> VerifiedStore:
+        """Verify it with a store that was just opened."""
+        return asyncio.run(self._verify())
+
+    async def _verify(self) -> VerifiedStore:
+        store = await connect(self.url)
+        try:
+            return await verify_store(store)
+        finally:
+            await store.close()
+
+    async def _fill(self) -> None:
+        store = await connect(self.url)
+        await store.append(operations())
+        await store.close()
+
+    def _all(self, sql: str) -> list[sqlite3.Row]:
+        return self._connection.execute(sql).fetchall()
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[File]:
+    """A file with five runs."""
+    with closing(File(tmp_path_factory.mktemp("tampered") / "log.db")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def genuine(file: File) -> Tables:
+    """What the file holds."""
+    return file.read()
+
+
+@given(data=st.data())
+@settings(max_examples=max(150, settings().max_examples))
+def test_whatever_was_changed_is_found(file: File, genuine: Tables, data: st.DataObject) -> None:
+    """Any column changed, any event deleted, inserted, shifted or swapped, any row drifted."""
+    tables = data.draw(tampered(genuine, DERIVED))
+    assume(tables != genuine)
+    assume(file.write(tables))
+    note("\n".join(difference(genuine, tables)))
+    with pytest.raises(HistoryAltered):
+        file.verify()
+
+
+def test_what_nobody_changed_is_confirmed(file: File, genuine: Tables) -> None:
+    """The same rows written again are no alteration."""
+    assert file.write(genuine)
+    verdict = file.verify()
+    assert (verdict.events, verdict.runs) == (len(genuine["events"]), 5)
+
+
+@pytest.mark.parametrize("named", NAMED, ids=lambda named: named.title)
+def test_the_first_event_that_does_not_fit_is_named(
+    file: File, genuine: Tables, named: Named
+) -> None:
+    """The error tells the run, the version, and in which way it does not fit."""
+    tables = named.applied(genuine)
+    assert file.write(tables)
+    with pytest.raises(HistoryAltered) as found:
+        file.verify()
+    error = found.value
+    assert (error.run_id, error.version, error.how) == (named.run_id, named.version, named.how)
