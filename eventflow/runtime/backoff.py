@@ -1,7 +1,8 @@
 """How a task waits for a store that is away: longer each time, and logged once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
@@ -9,6 +10,8 @@ from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import StoreUnavailable
 from eventflow.runtime.clock import Clock, wait_for
 from eventflow.runtime.logs import logger
+
+T = TypeVar("T")
 
 SHORTEST = 0.1
 LONGEST = 5.0
@@ -48,6 +51,34 @@ class Outage:
             self._delay = 0.0
 
 
+class ReadFirst(Exception):
+    """A decision cannot be made before something was read.
+
+    Attributes:
+        read: Reads it, so that the decision can be made.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[None]]) -> None:
+        super().__init__("something must be read before this can be decided")
+        self.read = read
+
+
+async def until_available(work: Callable[[], Awaitable[T]], outage: Outage) -> T:
+    """Do something that can be repeated, again and again while the store is away.
+
+    Raises:
+        StoreUnavailable: The store was away until there was no more time to wait.
+    """
+    while True:
+        try:
+            answer = await work()
+        except StoreUnavailable as error:
+            await outage.wait(error)
+        else:
+            outage.over()
+            return answer
+
+
 async def execute_until_known(
     journal: Journal,
     run_id: str,
@@ -60,7 +91,7 @@ async def execute_until_known(
     """Execute a decision, again and again while the store is away, until its outcome is known.
 
     An append whose answer was lost is found again by its operation id, so that a worker never
-    forgets a claim that it has, nor reports a result twice.
+    forgets a claim that it has, nor reports a result twice. A decision may raise `ReadFirst`.
 
     Raises:
         StoreUnavailable: The store was away until there was no more time to wait.
@@ -72,6 +103,8 @@ async def execute_until_known(
             outcome = await journal.execute(
                 run_id, decide, actor=actor, op_id=op_id, repeated=repeated, seen=seen
             )
+        except ReadFirst as needed:
+            await until_available(needed.read, outage)
         except StoreUnavailable as error:
             repeated = True
             await outage.wait(error)

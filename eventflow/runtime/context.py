@@ -29,6 +29,7 @@ from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checke
 from eventflow.runtime.identifiers import seeded_random
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import Steps
+from eventflow.runtime.values import Contents, placed
 
 Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
 """Appends a note to a run."""
@@ -37,14 +38,16 @@ Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
 class Outputs(Mapping[str, Any]):
     """The outputs of all earlier groups by stage id, each parsed when it is first looked at."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, contents: Contents) -> None:
         self._workflow = job.workflow
+        self._contents = contents
         self._stored = job.run.outputs_before(job.state.group)
         self._parsed: dict[str, Any] = {}
 
     def __getitem__(self, stage_id: str) -> Any:  # noqa: ANN401 - as typed as the stage's schema
         if stage_id not in self._parsed:
-            self._parsed[stage_id] = self._parse(stage_id, self._stored[stage_id])
+            stored = placed(self._stored[stage_id], self._contents)
+            self._parsed[stage_id] = self._parse(stage_id, stored)
         return self._parsed[stage_id]
 
     def __iter__(self) -> Iterator[str]:
@@ -76,6 +79,7 @@ class Context:
         record: Recorder,
         steps: Steps,
         now: Callable[[], datetime],
+        contents: Contents,
     ) -> None:
         self._job = job
         self._record = record
@@ -94,7 +98,7 @@ class Context:
         self.claimed_at = job.run.recorded_at
         self.input: Any = input
         self.config: Any = config
-        self.outputs: Mapping[str, Any] = Outputs(job)
+        self.outputs: Mapping[str, Any] = Outputs(job, contents)
         self.resume_state: Any = None
         self.resumed = False
         self.signal: Any = None

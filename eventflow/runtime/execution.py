@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from copy import deepcopy
 from datetime import datetime, timedelta
@@ -13,6 +13,7 @@ from attrs import evolve as changed
 from attrs import frozen
 
 from eventflow.core import commands as c
+from eventflow.core.references import Reference
 from eventflow.core.retry import error_names, qualified_name
 from eventflow.core.stage import Suspension
 from eventflow.core.state import Signal
@@ -35,11 +36,13 @@ from eventflow.errors import (
     InvalidStep,
     StaleToken,
 )
+from eventflow.runtime.backoff import Outage, until_available
 from eventflow.runtime.calling import start
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder, stage_note
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import StepRecorder, Steps
+from eventflow.runtime.values import Contents, Values, held_outside, placed
 
 LONGEST_TRACEBACK = 16_000
 
@@ -68,6 +71,7 @@ class Execution:
         record: Appends the notes of the stages.
         record_steps: Appends the outputs of their steps.
         random: Draws the number that jitters a retry.
+        values: What is kept outside of the events.
     """
 
     clock: Clock
@@ -75,6 +79,7 @@ class Execution:
     record: Recorder
     record_steps: StepRecorder
     random: Callable[[], float]
+    values: Values
 
     async def perform(self, job: Job) -> Report:
         """Do what there is to do for a job.
@@ -91,9 +96,11 @@ class Execution:
 
     async def _perform(self, job: Job) -> Report:
         try:
+            outside = held_outside(_seen_by(job))
+            contents = await self._read(job, outside) if outside else {}
             if job.kind is JobKind.EXECUTE:
-                return await self._execute(job)
-            return await self._check(job)
+                return await self._execute(job, contents)
+            return await self._check(job, contents)
         except JobLost:
             raise
         except StaleToken as error:
@@ -107,9 +114,14 @@ class Execution:
                 raise
             return self._excused(job, error)
 
-    async def _execute(self, job: Job) -> Report:
+    async def _read(self, job: Job, outside: Sequence[Reference]) -> Contents:
+        """Read the large values that the job's code may see; a store that is away is waited for."""
+        outage = Outage(f"values of {job.run.run_id} {job.state.id}", self.clock)
+        return await until_available(lambda: self.values.read(outside), outage)
+
+    async def _execute(self, job: Job, contents: Contents) -> Report:
         """Call the stage, and turn what it returned into a command."""
-        context = self._context(job)
+        context = self._context(job, contents)
         try:
             returned = await self._call(job, job.stage.function, context)
         finally:
@@ -127,14 +139,14 @@ class Execution:
             case _:
                 return self._completed(job, returned)
 
-    async def _check(self, job: Job) -> Report:
+    async def _check(self, job: Job, contents: Contents) -> Report:
         """Ask the check of a suspended stage, and turn its answer into a command or a new time."""
         waiting = job.state.suspension
         check = job.stage.check_function
         if waiting is None or check is None or waiting.asleep:
             return self._still_pending(job, waiting, None)
-        state = job.stage.state_schema.parse(waiting.state, InvalidOutput)
-        context = self._context(job)
+        state = job.stage.state_schema.parse(placed(waiting.state, contents), InvalidOutput)
+        context = self._context(job, contents)
         try:
             answer = await self._call(job, check, state, context)
         finally:
@@ -154,14 +166,14 @@ class Execution:
                     "it returns Pending, Ready, Reenter or Failed"
                 )
 
-    def _context(self, job: Job) -> Context:
+    def _context(self, job: Job, contents: Contents) -> Context:
         """Give the stage its typed input and config.
 
         Raises:
             InvalidInput, InvalidConfig: What is stored does not fit the schemas of this process.
         """
         stage = job.stage
-        given = job.run.input_of(job.state.group)
+        given = placed(job.run.input_of(job.state.group), contents)
         input_value = stage.input_schema.parse(given, InvalidInput) if stage.takes_input else None
         config = stage.config_schema.parse(job.run.config.get(stage.id), InvalidConfig)
         context = Context(
@@ -169,17 +181,19 @@ class Execution:
             input=input_value,
             config=config,
             record=self.record,
-            steps=Steps(job, self.record_steps, self.threads),
+            steps=Steps(job, self.record_steps, self.threads, self.values),
+            contents=contents,
             now=self.clock.now,
         )
         resumption = job.state.resumption
         if resumption is not None:
-            context.resume_state = stage.state_schema.parse(resumption.state, InvalidOutput)
+            state = placed(resumption.state, contents)
+            context.resume_state = stage.state_schema.parse(state, InvalidOutput)
             context.resumed = True
             for signal in job.run.signals:
                 if signal.version == resumption.signal:
                     context.signal_name = signal.name
-                    context.signal = _payload(job, signal)
+                    context.signal = _payload(job, signal, contents)
         return context
 
     async def _call(self, job: Job, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what user code returns
@@ -325,16 +339,32 @@ class Execution:
         )
 
 
-def _payload(job: Job, signal: Signal) -> Any:  # noqa: ANN401 - as typed as the payload's schema
+def _payload(job: Job, signal: Signal, contents: Contents) -> Any:  # noqa: ANN401 - as typed as the payload's schema
     """Give what a signal brought; None and no signal are told apart by its name.
 
     Raises:
         InvalidInput: It does not fit the schema of this process.
     """
     schema = job.workflow.signals.get(signal.name)
-    return (
-        deepcopy(signal.payload) if schema is None else schema.parse(signal.payload, InvalidInput)
-    )
+    payload = placed(signal.payload, contents)
+    return deepcopy(payload) if schema is None else schema.parse(payload, InvalidInput)
+
+
+def _seen_by(job: Job) -> Iterator[JSON]:
+    """Give the stored values that the code of a job may see."""
+    run, stage = job.run, job.state
+    if stage.group == 1:
+        yield run.input
+    for each in run.stages.values():
+        if each.group < stage.group:
+            yield each.output
+    if stage.suspension is not None:
+        yield stage.suspension.state
+    if stage.resumption is not None:
+        yield stage.resumption.state
+        for signal in run.signals:
+            if signal.version == stage.resumption.signal:
+                yield signal.payload
 
 
 def error_info(error: BaseException) -> ErrorInfo:

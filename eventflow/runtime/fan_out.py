@@ -147,10 +147,9 @@ class FanOut:
         listed = f"{self.name}[items]"
         self.steps.begin(listed)
         now: JSON = {"items": len(self.items), "digest": self._digest()}
-        before = self.steps.recorded.get(listed)
-        if before is None:
+        if listed not in self.steps.recorded:
             await self.steps.record(listed, now)
-        elif before != now:
+        elif (before := await self.steps.output_of(listed)) != now:
             raise InvalidStep(
                 f'The items of map "{self.name}" are others than in an earlier attempt '
                 f"({now}, then {before}): results would be given to the wrong items; take the "

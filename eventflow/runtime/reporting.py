@@ -12,16 +12,17 @@ from eventflow.core import events as e
 from eventflow.core.decide import draft, extend
 from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
-from eventflow.core.values import ErrorInfo
-from eventflow.definition.workflow import Workflow
+from eventflow.core.values import JSON
 from eventflow.engine.journal import Journal, Outcome
-from eventflow.errors import InvalidOutput, StaleToken, StoreUnavailable
-from eventflow.runtime.backoff import Outage, execute_until_known
+from eventflow.errors import StaleToken
+from eventflow.runtime.backoff import Outage, execute_until_known, until_available
 from eventflow.runtime.clock import Clock
-from eventflow.runtime.execution import Postpone, Report, error_info
+from eventflow.runtime.execution import Postpone, Report
 from eventflow.runtime.job import Job
 from eventflow.runtime.room import Room
+from eventflow.runtime.run_output import CheckedOutput
 from eventflow.runtime.steps import Step
+from eventflow.runtime.values import Values
 from eventflow.store.contract import Renewal
 
 
@@ -61,6 +62,7 @@ class Reporter:
         claimer: Who claims.
         room: For how many jobs the worker has room.
         given_up: Is set when the worker waits for the store no more.
+        values: Where large results are kept.
     """
 
     journal: Journal
@@ -68,6 +70,7 @@ class Reporter:
     claimer: Claimer
     room: Room
     given_up: asyncio.Event
+    values: Values
 
     async def report(self, job: Job, result: Report) -> Outcome | None:
         """Append what a job came to; a store that is away is waited for while the claim holds.
@@ -84,10 +87,13 @@ class Reporter:
             await self._postpone(job, result, outage)
             return None
 
+        result = await self._with_large_values_kept(job, result, outage)
+        checked = CheckedOutput(self.values, job.workflow)
+
         with self.room.promise() as promise:
 
             def decide(state: RunState) -> Draft:
-                work = _with_checked_output(state, result, job.workflow)
+                work = checked.draft(state, result)
                 promise.jobs = 0
                 promise.jobs = self._claim_what_follows(work) - 1
                 return work
@@ -118,15 +124,17 @@ class Reporter:
             StaleToken: The claim is gone; the outputs were recorded as discarded.
             StoreUnavailable: The worker gave up before the store was back.
         """
+        outage = Outage(f"steps of {job.run.run_id} {job.state.id}", self.clock, self.given_up)
+        stored = [(name, await self._stored(output, outage)) for name, output in steps]
         command = c.CompleteSteps(
-            now=self.clock.now(), stage=job.state.id, token=job.token, steps=tuple(steps)
+            now=self.clock.now(), stage=job.state.id, token=job.token, steps=tuple(stored)
         )
         outcome = await execute_until_known(
             self.journal,
             job.run.run_id,
             lambda state: draft(state, command),
             actor=self.claimer.worker,
-            outage=Outage(f"steps of {job.run.run_id} {job.state.id}", self.clock, self.given_up),
+            outage=outage,
         )
         if any(isinstance(event, e.ResultDiscarded) for event in outcome.events):
             job.lose()
@@ -134,13 +142,28 @@ class Reporter:
 
     async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
         renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
-        while True:
-            try:
-                await self.journal.store.renew([renewal])
-            except StoreUnavailable as error:
-                await outage.wait(error)
-            else:
-                return
+        await until_available(lambda: self.journal.store.renew([renewal]), outage)
+
+    async def _with_large_values_kept(
+        self, job: Job, result: c.EndOfClaim, outage: Outage
+    ) -> c.EndOfClaim:
+        """Store what is too large for the event of a result, before that event."""
+        match result:
+            case c.CompleteStage(output=output):
+                stored = await self._stored(output, outage, _sharers(job))
+                return result if stored is output else changed(result, output=stored)
+            case c.SuspendStage(state=state):
+                stored = await self._stored(state, outage)
+                return result if stored is state else changed(result, state=stored)
+            case _:
+                return result
+
+    async def _stored(self, value: JSON, outage: Outage, sharers: int = 1) -> JSON:
+        """Give a value as its event holds it; a store that is away is waited for."""
+        data = self.values.outside(value, sharers)
+        if data is None:
+            return value
+        return await until_available(lambda: self.values.keep(data), outage)
 
     def _claim_what_follows(self, work: Draft) -> int:
         """Claim the stages that were scheduled just now, as far as there is room; tell how many.
@@ -155,23 +178,7 @@ class Reporter:
         return len(claimed)
 
 
-def _with_checked_output(
-    state: RunState, result: c.StageResult, workflow: Workflow[Any, Any]
-) -> Draft:
-    """Decide on a result; a run whose output would not fit the workflow's schema fails instead."""
-    work = draft(state, result)
-    if isinstance(result, c.CompleteStage) and work.events:
-        last = work.events[-1]
-        if isinstance(last, e.RunCompleted) and (problem := _misfit(last.output, workflow)):
-            return draft(state, changed(result, rejection=problem))
-    return work
-
-
-def _misfit(output: object, workflow: Workflow[Any, Any]) -> ErrorInfo | None:
-    if workflow.output_schema is None:
-        return None
-    try:
-        workflow.output_schema.parse(output, InvalidOutput)
-    except InvalidOutput as error:
-        return error_info(error)
-    return None
+def _sharers(job: Job) -> int:
+    """Tell how many outputs the output of the run is made of, if this one is among them."""
+    plan, group = job.run.plan, job.state.group
+    return len(plan.group(group)) if plan.is_last(group) else 1

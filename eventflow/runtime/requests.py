@@ -22,6 +22,7 @@ from eventflow.engine.keys import key_of_creation, key_of_rerun
 from eventflow.errors import CannotRerun, IdempotencyMismatch, InvalidInput
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
+from eventflow.runtime.values import Kept, Values
 
 DEFAULT_PRIORITY = 5
 HIGHEST_PRIORITY = 2**31 - 1
@@ -99,6 +100,7 @@ class Requests:
         new_id: Draws the ids of runs.
         workflow_priority: The priority of runs that are given none.
         append_new: Appends the first events of a run.
+        values: Where large inputs are kept.
     """
 
     journal: Journal
@@ -107,6 +109,7 @@ class Requests:
     new_id: Callable[[], str]
     workflow_priority: Callable[[str], int | None]
     append_new: AppendNew
+    values: Values
 
     async def create(self, asked: Creation) -> str:
         """Create a run, or find the one that the same request created before; give its id."""
@@ -119,7 +122,7 @@ class Requests:
         command = CreateRun(
             now=self.clock.now(),
             plan=workflow.plan,
-            input=given,
+            input=await self.values.stored(given),
             config=config,
             priority=priority,
             metadata=metadata,
@@ -136,6 +139,8 @@ class Requests:
         if answered is not None:
             return answered
 
+        kept = Kept(self.values)
+
         def decide(state: RunState) -> Draft:
             goes_on = self._continuation(state, asked)
             command = RewindRun(
@@ -143,7 +148,7 @@ class Requests:
                 stage=asked.stage,
                 plan=goes_on.plan,
                 config=goes_on.config,
-                input=goes_on.input,
+                input=state.input if asked.input is UNCHANGED else kept(goes_on.input),
                 reason=asked.reason,
                 idempotency_key=asked.idempotency_key,
                 request_hash=digest,
@@ -154,7 +159,9 @@ class Requests:
         if asked.idempotency_key is not None:
             key = key_of_rerun(asked.idempotency_key, run_id)
         try:
-            outcome = await self.journal.execute(run_id, decide, actor=asked.actor, key=key)
+            outcome = await kept.decided(
+                lambda: self.journal.execute(run_id, decide, actor=asked.actor, key=key)
+            )
         except CannotRerun:
             answered = await self._answered(run_id, asked, digest)
             if answered is None:
@@ -177,6 +184,9 @@ class Requests:
             if owner is not None:
                 return await self._same(owner, asked.idempotency_key, digest)
         goes_on = self._continuation(state, asked)
+        new_input = goes_on.input
+        if asked.input is not UNCHANGED:
+            new_input = await self.values.stored(new_input)
         head = (await self.journal.history(run_id, state.version - 1))[0]
         given = state.metadata if metadata is None else metadata
         command = fork_command(
@@ -186,7 +196,7 @@ class Requests:
             head_hash=head.hash.hex(),
             plan=goes_on.plan,
             config=goes_on.config,
-            input=goes_on.input,
+            input=new_input,
             metadata=stored_metadata(given),
             idempotency_key=asked.idempotency_key,
             request_hash=digest,

@@ -30,6 +30,7 @@ from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, 
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
+from eventflow.runtime.values import Kept, Values
 from eventflow.runtime.verification import Verified, verify_run
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import RunQuery
@@ -45,6 +46,7 @@ class Handles:
     clock: Clock
     waker: Waker
     requests: Requests
+    values: Values
 
 
 @frozen
@@ -61,6 +63,8 @@ class Run:
     async def state(self, at: int | None = None) -> RunState:
         """Give what the run is now, or what it was as of a version.
 
+        Large values in it are references; `load` gives what they stand for.
+
         Raises:
             RunNotFound: The store has no such run.
             ValueError: The run has no such version.
@@ -74,6 +78,8 @@ class Run:
 
     async def history(self, *, effective: bool = False) -> list[Envelope]:
         """Give all events of the run, or without those that rewinds have cut.
+
+        Large values in them are references; `load` gives what they stand for.
 
         Raises:
             RunNotFound: The store has no such run.
@@ -119,12 +125,23 @@ class Run:
             RunNotFound: The store has no such run.
         """
         try:
-            return self._output(await within(self._ended(), self._shared.clock, timeout))
+            state = await within(self._ended(), self._shared.clock, timeout)
         except TimeoutError:
             raise ResultTimeout(
                 f"Run {self.id} did not end within {timeout:g} s; it goes on: "
                 "ask again, or start a worker if none is running"
             ) from None
+        self._refuse_unless_completed(state)
+        return self._typed(state, await self._shared.values.loaded(state.output))
+
+    async def load(self, value: JSON) -> Any:  # noqa: ANN401 - plain data
+        """Give a value of the state or the history with everything large in its place.
+
+        Raises:
+            BlobAltered: What it refers to was altered.
+            BlobNotFound: What it refers to is not in the blob store of this runtime.
+        """
+        return deepcopy(await self._shared.values.loaded(value))
 
     async def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:
         """End the run now; tell whether it was still alive.
@@ -204,12 +221,13 @@ class Run:
             RunNotFound: The store has no such run.
         """
         shared = self._shared
+        kept = Kept(shared.values)
 
         def decide(state: RunState) -> Draft:
-            data = _checked_payload(shared.catalog, state, name, payload)
+            data = kept(_checked_payload(shared.catalog, state, name, payload))
             return draft(state, ReceiveSignal(now=shared.clock.now(), name=name, payload=data))
 
-        await shared.journal.execute(self.id, decide, actor=actor)
+        await kept.decided(lambda: shared.journal.execute(self.id, decide, actor=actor))
 
     async def annotate(
         self,
@@ -307,20 +325,19 @@ class Run:
                 follower.state = None
                 await follower.changed.wait()
 
-    def _output(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
+    def _refuse_unless_completed(self, state: RunState) -> None:
         ending = state.ending
         if state.status is Status.CANCELLED:
             raise RunCancelled(self.id, ending.reason if ending else None)
         if state.status is Status.FAILED and ending is not None and ending.error is not None:
             raise RunFailed(self.id, ending.stage, ending.error.type, ending.error.message)
-        return self._typed(state)
 
-    def _typed(self, state: RunState) -> Any:  # noqa: ANN401 - as `result`
+    def _typed(self, state: RunState, output: JSON) -> Any:  # noqa: ANN401 - as `result`
         """Give the output as its type; it is the caller's own, which may change it."""
         schema = self._output_schema(state)
         if schema is None:
-            return deepcopy(state.output)
-        return schema.parse(state.output, InvalidOutput)
+            return deepcopy(output)
+        return schema.parse(output, InvalidOutput)
 
     def _output_schema(self, state: RunState) -> Schema[Any] | None:
         workflow = self._shared.catalog.find(state.workflow_id)

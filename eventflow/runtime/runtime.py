@@ -1,19 +1,17 @@
-"""The composition root: puts store, clock, workflows and worker together, and nothing else does."""
+"""What an application holds: access to its runs, and a worker; it does none of the work itself."""
 
 import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from copy import copy
 from typing import Any, Self
 
-from attrs import asdict, frozen
+from attrs import asdict
 from typing_extensions import Unpack
 
-from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
-from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
@@ -22,15 +20,17 @@ from eventflow.runtime.driving import finish, poll, transition
 from eventflow.runtime.history_doors import HistoryDoors
 from eventflow.runtime.identifiers import Chance
 from eventflow.runtime.listing import PAGE, GivenStatus, RunList, list_runs, query_of
-from eventflow.runtime.logs import TransitionLog, logger
-from eventflow.runtime.requests import Creation, GivenConfig, Requests, RunOptions
-from eventflow.runtime.run import Handles, Run
+from eventflow.runtime.logs import logger
+from eventflow.runtime.opening import Opened, Opener
+from eventflow.runtime.requests import Creation, GivenConfig, RunOptions
+from eventflow.runtime.run import Run
 from eventflow.runtime.settings import Settings
-from eventflow.runtime.unclaimable import Unclaimable, UnclaimableRun
-from eventflow.runtime.waking import Waker
-from eventflow.runtime.worker import Tools, Worker
+from eventflow.runtime.unclaimable import UnclaimableRun
+from eventflow.runtime.values import INLINE_LIMIT
+from eventflow.runtime.worker import Worker
+from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Store
-from eventflow.store.registry import open_store, redact
+from eventflow.store.registry import redact
 
 WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
 
@@ -53,6 +53,10 @@ class Runtime(HistoryDoors):
             function of it. Higher is more important; 5 if nothing says otherwise.
         clock: Only for tests; otherwise the store's time.
         chance: Only for tests; draws ids and jitter.
+        blobs: Where large values and artifacts are kept: the URL of a blob store such as
+            `file:///srv/blobs`, or one that the caller opens and closes; beside the log if not
+            given. All processes of a log name the same.
+        inline_limit: The most bytes of JSON that a value has within an event.
 
     Raises:
         InvalidSettings: A number is out of range.
@@ -71,6 +75,8 @@ class Runtime(HistoryDoors):
         workflow_priority: WorkflowPriority | None = None,
         clock: Clock | None = None,
         chance: Chance | None = None,
+        blobs: str | BlobStore | None = None,
+        inline_limit: int = INLINE_LIMIT,
     ) -> None:
         if not isinstance(store, str) and not hasattr(store, "append"):
             raise InvalidSettings(
@@ -78,6 +84,7 @@ class Runtime(HistoryDoors):
                 f"{store!r} is neither"
             )
         self._given_store = store
+        self._given_blobs = None if isinstance(blobs, str) else blobs
         self._settings = Settings.checked(
             store_url=store if isinstance(store, str) else "",
             poll_interval=poll_interval,
@@ -85,12 +92,14 @@ class Runtime(HistoryDoors):
             stale_job_threshold=stale_job_threshold,
             concurrency=concurrency,
             worker_id=worker_id,
+            blobs_url=blobs if isinstance(blobs, str) else None,
+            inline_limit=inline_limit,
         )
         self._catalog = Catalog(workflows)
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._chance = chance if chance is not None else Chance()
         self._workflow_priority = workflow_priority
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 
@@ -105,6 +114,8 @@ class Runtime(HistoryDoors):
             stale_job_threshold=settings.stale_job_threshold,
             concurrency=settings.concurrency,
             worker_id=settings.worker_id,
+            blobs=settings.blobs_url,
+            inline_limit=settings.inline_limit,
         )
 
     def replace(self, store: str | Store | None = None, **settings: Any) -> Self:  # noqa: ANN401 - each setting has its own type
@@ -133,7 +144,7 @@ class Runtime(HistoryDoors):
         return f"Runtime(store={store!r})"
 
     async def __aenter__(self) -> Self:
-        """Open the store.
+        """Open the store, and the blob store if another than that of the store was asked for.
 
         Raises:
             SchemaTooNew: A newer release of eventflow made the store.
@@ -142,14 +153,17 @@ class Runtime(HistoryDoors):
         """
         if self._opened is not None:
             raise RuntimeNotOpen("The runtime is open already; make one Runtime for each block")
-        given = self._given_store
-        store = await open_store(given) if isinstance(given, str) else given
-        try:
-            self._clock.align(await store.now())
-        except BaseException:
-            await self._close(store)
-            raise
-        self._opened = self._open(store)
+        opener = Opener(
+            store=self._given_store,
+            blobs=self._given_blobs,
+            settings=self._settings,
+            catalog=self._catalog,
+            clock=self._clock,
+            workflow_priority=self._priority_of,
+            chance=self._chance,
+            worker=lambda: self._worker,
+        )
+        self._opened = await opener.open()
         return self
 
     async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -158,9 +172,7 @@ class Runtime(HistoryDoors):
             await self.stop(grace=30.0 if error is None else 0.0)
         finally:
             opened, self._opened = self._open_parts, None
-            await opened.handles.waker.close()
-            await opened.handles.journal.close()
-            await self._close(opened.handles.journal.store)
+            await opened.close()
 
     async def create_run(
         self,
@@ -376,7 +388,7 @@ class Runtime(HistoryDoors):
         return self._catalog.known()
 
     @property
-    def _open_parts(self) -> "_Opened":
+    def _open_parts(self) -> Opened:
         if self._opened is None:
             raise RuntimeNotOpen("The runtime is not open; use it inside `async with Runtime(...)`")
         return self._opened
@@ -384,38 +396,6 @@ class Runtime(HistoryDoors):
     @property
     def _store(self) -> Store:
         return self._open_parts.handles.journal.store
-
-    async def _close(self, store: Store) -> None:
-        """Close a store that this runtime opened itself."""
-        if store is not self._given_store:
-            await store.close()
-
-    def _open(self, store: Store) -> "_Opened":
-        journal = Journal(store, self._chance.new_id)
-        journal.observers.append(TransitionLog())
-        waker = Waker(journal, self._clock, self._settings.poll_interval)
-
-        def append_new(
-            run_id: str, work: Draft, actor: str | None, key: str | None
-        ) -> Awaitable[Outcome]:
-            creator = journal if self._worker is None else self._worker
-            return creator.create(run_id, work, actor=actor, key=key)
-
-        requests = Requests(
-            journal, self._catalog, self._clock, self._chance.new_id, self._priority_of, append_new
-        )
-        return _Opened(
-            handles=Handles(journal, self._catalog, self._clock, waker, requests),
-            unclaimable=Unclaimable(journal, self._catalog, self._clock),
-            tools=Tools(
-                journal=journal,
-                clock=self._clock,
-                catalog=self._catalog,
-                waker=waker,
-                settings=self._settings,
-                random=self._chance.number,
-            ),
-        )
 
     def _priority_of(self, workflow_id: str) -> int | None:
         given = self._workflow_priority
@@ -426,12 +406,3 @@ class Runtime(HistoryDoors):
     def _worker_id(self) -> str:
         drawn = self._chance.new_id()[-6:]
         return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{drawn}"
-
-
-@frozen
-class _Opened:
-    """What exists only while a runtime is open."""
-
-    handles: Handles
-    unclaimable: Unclaimable
-    tools: Tools

@@ -7,6 +7,7 @@ from typing import Any, Self
 from attrs import Attribute, field, frozen
 
 from eventflow.errors import InvalidSettings
+from eventflow.runtime.values import INLINE_LIMIT
 
 LONGEST = 366 * 24 * 3600.0
 """Seconds: a year, since times beyond all calendars cannot be counted with."""
@@ -38,6 +39,9 @@ class Settings:
         stale_job_threshold: Seconds that a claim holds without a heartbeat.
         concurrency: How many jobs a worker has in hand at once.
         worker_id: The name of this worker in the log; drawn if not given.
+        blobs_url: Where large values and artifacts are kept, if not beside the log; hidden in
+            `repr`, since it may hold a password.
+        inline_limit: The most bytes of JSON that a value has within an event.
     """
 
     store_url: str = field(default="sqlite:///eventflow.db", repr=False)
@@ -46,6 +50,8 @@ class Settings:
     stale_job_threshold: float = field(default=60.0, validator=_is_above_zero)
     concurrency: int = field(default=16, validator=_is_a_count)
     worker_id: str | None = field(default=None, validator=_is_a_name)
+    blobs_url: str | None = field(default=None, repr=False)
+    inline_limit: int = field(default=INLINE_LIMIT, validator=_is_a_count)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -90,4 +96,6 @@ _PARSERS: Mapping[str, Callable[[str], object]] = {
     "stale_job_threshold": float,
     "concurrency": int,
     "worker_id": str,
+    "blobs_url": str,
+    "inline_limit": int,
 }

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
+from eventflow.core.references import as_reference
 from eventflow.core.values import JSON
 from eventflow.definition.annotations import returned_type
 from eventflow.definition.schema import Schema
@@ -24,6 +25,7 @@ from eventflow.errors import (
 )
 from eventflow.runtime.calling import AnyFunction, await_politely, call_plainly, start
 from eventflow.runtime.job import Job
+from eventflow.runtime.values import Values
 
 MOST_AT_ONCE = 500
 
@@ -98,8 +100,9 @@ class Steps:
     itself, and there a plain function is called in the same thread.
     """
 
-    def __init__(self, job: Job, append: StepRecorder, threads: Executor) -> None:
+    def __init__(self, job: Job, append: StepRecorder, threads: Executor, values: Values) -> None:
         self._job = job
+        self._values = values
         self._threads = threads
         self._recording = Recording(job, append)
         self._begun: dict[str, object] = {}
@@ -109,8 +112,13 @@ class Steps:
 
     @property
     def recorded(self) -> Mapping[str, JSON]:
-        """What earlier attempts of this generation have recorded, by name."""
+        """What earlier attempts of this generation have recorded, by name, as it is stored."""
         return self._job.state.steps
+
+    async def output_of(self, name: str) -> JSON:
+        """Give what an earlier attempt has recorded."""
+        stored = self.recorded[name]
+        return stored if as_reference(stored) is None else await self._values.loaded(stored)
 
     @property
     def in_thread(self) -> bool:
@@ -189,7 +197,7 @@ class Steps:
         named: Mapping[str, object],
     ) -> Any:  # noqa: ANN401 - as `run`
         if name in self.recorded:
-            return schema.parse(self.recorded[name], InvalidOutput)
+            return schema.parse(await self.output_of(name), InvalidOutput)
         value = await start(self._threads, function, arguments, named)
         if isawaitable(value):
             value = await await_politely(_itself, value)
@@ -206,7 +214,7 @@ class Steps:
         named: Mapping[str, object],
     ) -> Any:  # noqa: ANN401 - as `run`
         if name in self.recorded:
-            return schema.parse(self.recorded[name], InvalidOutput)
+            return schema.parse(self.wait_for(self.output_of(name)), InvalidOutput)
         value = call_plainly(function, *arguments, **named)
         if isawaitable(value):
             value = self.wait_for(await_politely(_itself, value))

@@ -45,6 +45,7 @@ from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import Unclaimable
+from eventflow.runtime.values import Values
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import DueJob
 
@@ -65,6 +66,7 @@ class Tools:
     waker: Waker
     settings: Settings
     random: Callable[[], float]
+    values: Values
 
 
 class Worker:
@@ -83,10 +85,15 @@ class Worker:
         self._room = Room(settings.concurrency, self._jobs)
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
-            tools.journal, tools.clock, self._claimer, self._room, self._abandoned
+            tools.journal, tools.clock, self._claimer, self._room, self._abandoned, tools.values
         )
         self._execution = Execution(
-            tools.clock, self._threads, self._record, self._reporter.record_steps, tools.random
+            tools.clock,
+            self._threads,
+            self._record,
+            self._reporter.record_steps,
+            tools.random,
+            tools.values,
         )
         self._leases = Leases(
             tools.journal.store,

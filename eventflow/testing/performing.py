@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from eventflow.core import events as e
 from eventflow.core.decide import draft
@@ -21,6 +21,9 @@ from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
+from eventflow.runtime.values import Values
+from eventflow.store.blobs import BlobStore
+from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.testing.clock import ManualClock
 
 
@@ -97,10 +100,12 @@ class Performer:
     Attributes:
         threads: Where plain functions run.
         clock: The time; None lets it stand still at that of each claim.
+        blobs: Where the large values of the run are.
     """
 
     threads: ThreadPoolExecutor
     clock: ManualClock | None = None
+    blobs: BlobStore = field(factory=MemoryBlobs)
 
     async def perform(
         self,
@@ -132,6 +137,7 @@ class Performer:
             record=said.note,
             record_steps=said.steps,
             random=lambda: random,
+            values=Values(self.blobs),
         )
         job = Job(run, state, state.claim.token, workflow)
         job.stage = stage

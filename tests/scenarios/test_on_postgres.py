@@ -10,6 +10,7 @@ from tests.scenarios.test_data_flow import *  # noqa: F403
 from tests.scenarios.test_driving import *  # noqa: F403
 from tests.scenarios.test_failures import *  # noqa: F403
 from tests.scenarios.test_import import *  # noqa: F403
+from tests.scenarios.test_large_values import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 
 from eventflow.errors import InvalidSettings, UnknownStore
 from eventflow.store import registry
 from eventflow.store.memory import MemoryStore
-from eventflow.store.registry import GROUP, open_store, redact
+from eventflow.store.registry import BLOBS_GROUP, GROUP, open_blobs, open_store, redact
 
 Install = Callable[[Sequence[tuple[str, str]]], None]
 
@@ -95,3 +96,20 @@ async def test_a_password_is_not_shown_where_the_scheme_was_forgotten() -> None:
     with pytest.raises(UnknownStore) as refused:
         await open_store("user:secret@host/db")
     assert "secret" not in str(refused.value)
+
+
+async def test_a_folder_of_blobs_needs_no_entry_point(install: Install, tmp_path: Path) -> None:
+    """`file://` is always there, and opens a folder."""
+    install([])
+    blobs = await open_blobs(f"file://{tmp_path}/blobs")
+    assert await blobs.list() == []
+    await blobs.close()
+
+
+async def test_any_package_can_bring_a_blob_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blob stores have a group of entry points of their own."""
+    mine = EntryPoint("mine", f"{MemoryStore.__module__}:connect", BLOBS_GROUP)
+    monkeypatch.setattr(registry, "entry_points", EntryPoints([mine]).select)
+    assert isinstance(await open_blobs("mine://"), MemoryStore)
+    with pytest.raises(UnknownStore, match=r"blob store answers.*there are: file://, mine://"):
+        await open_blobs("other://bucket")
