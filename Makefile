@@ -46,8 +46,9 @@ wheel: $(STAMP)
 bench: $(STAMP) ## Measure speed on this machine, beside the bare speed of the store
 	@$(BIN)/python -m tests.benchmarks.run
 
-docs: $(STAMP) ## Draw the diagrams of the documentation again
+docs: $(STAMP) ## Draw the diagrams of the documentation and write the help texts again
 	@$(BIN)/python docs/diagrams.py
+	@$(BIN)/python docs/commands.py
 
 lock: $(STAMP) ## Resolve the development dependencies again into tests/requirements.txt
 	@$(BIN)/python -m pip install --quiet uv

@@ -8,13 +8,12 @@ from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import Flag
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.output import say
 from eventflow.cli.session import current_user
 
-Yes: TypeAlias = Annotated[
-    bool, Parameter(name=["--yes", "-y"], help="Do it without asking.", negative=())
-]
+Yes: TypeAlias = Annotated[Flag, Parameter(name=["--yes", "-y"], help="Do it without asking.")]
 Actor: TypeAlias = Annotated[
     str | None,
     Parameter(help="Who asks for it, for the history; the name of the system's user if not given."),

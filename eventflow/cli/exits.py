@@ -1,6 +1,8 @@
 """How a command can end: the exit codes, and the one error that carries one; they are stable."""
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 
 from eventflow import errors
 
@@ -21,6 +23,26 @@ class Exit(IntEnum):
     BUG = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+
+
+MEANS: Mapping[Exit, str] = MappingProxyType(
+    {
+        Exit.OK: "it is done",
+        Exit.FAILED: "it could not be done, or something is not well (`doctor`, `store check`)",
+        Exit.USAGE: "the command line, a setting, or a value on it is wrong",
+        Exit.NOT_FOUND: "a run, version, stage, workflow, file, module or store is not there",
+        Exit.UNAVAILABLE: "the store is away, cannot be used, or has another schema version",
+        Exit.REFUSED: "the state of things does not allow it, or nobody said yes",
+        Exit.ALTERED: "a history is not what was recorded",
+        Exit.RUN_FAILED: "the run that was waited for failed or was cancelled",
+        Exit.TIMEOUT: "the run that was waited for did not end in time; it goes on",
+        Exit.DIFFERENT: "what was compared differs (`run diff --exit-code`)",
+        Exit.BUG: "a mistake in eventflow or in the application; `--debug` shows where",
+        Exit.INTERRUPTED: "Ctrl-C",
+        Exit.BROKEN_PIPE: "the reader of the output has left",
+    }
+)
+"""Every exit code in words, as the reference lists it."""
 
 
 class CommandError(Exception):

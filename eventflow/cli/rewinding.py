@@ -5,6 +5,7 @@ from typing import Annotated, TypeAlias
 from attrs import frozen
 from cyclopts import Parameter
 
+from eventflow.cli import completing
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run, refuse_unknown_stage
 from eventflow.cli.reading import read_json, read_mapping
@@ -18,7 +19,12 @@ from eventflow.runtime.run import Run
 _MOST = 300
 
 From: TypeAlias = Annotated[
-    str, Parameter(name=["--from", "-f"], help="The stage to go on from; its whole group runs.")
+    str,
+    Parameter(
+        name=["--from", "-f"],
+        help="The stage to go on from; its whole group runs.",
+        completer=completing.stages,
+    ),
 ]
 NewInput: TypeAlias = Annotated[
     str | None,

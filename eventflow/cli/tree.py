@@ -14,6 +14,7 @@ from eventflow.cli.exits import Exit
 from eventflow.cli.naming import APP_VARIABLE, DEFAULT_STORE, STORE_VARIABLE
 from eventflow.cli.session import Session
 
+NAME = "eventflow"
 _COMMANDS = "eventflow.cli.commands"
 
 
@@ -69,6 +70,9 @@ BRANCHES: Mapping[str, tuple[str, Branch]] = MappingProxyType(
 )
 LEAVES: Branch = MappingProxyType(
     {
+        "completion": Leaf(
+            "completion:completion", "Print the completion script of a shell, or install it."
+        ),
         "demo": Leaf("demo:demo", "See what eventflow does, in ten seconds."),
         "doctor": Leaf("doctor:doctor", "Look whether everything is well, and say what to do."),
         "worker": Leaf("worker:work", "Execute runs until SIGTERM or SIGINT."),
@@ -96,7 +100,7 @@ def _shared(name: str, help: str) -> Parameter:
 def build() -> App:
     """Put the tree together; nothing of a command is imported before it is asked for."""
     app = App(
-        name="eventflow",
+        name=NAME,
         help="Look at runs of eventflow workflows, and operate them.",
         version=lambda: version("eventflow-engine"),
         default_parameter=Parameter(negative=()),
@@ -111,6 +115,7 @@ def build() -> App:
         app.command(child)
         _add(child, branch)
     _add(app, LEAVES)
+    _share_options(app)
     return app
 
 
@@ -126,11 +131,22 @@ def launch(arguments: Sequence[str]) -> int:
         CycloptsError: The command line is not one.
         Exception: Whatever the command raised.
     """
-    return complete(build(), arguments)
+    app = build()
+    _, found, _ = app.parse_commands(arguments)
+    for each in found:
+        explain(each)
+    return Exit(app.meta(arguments) or Exit.OK)
 
 
-def complete(app: App, arguments: Sequence[str]) -> int:
-    """Give an app the options that all commands share, and call it."""
+def explain(app: App) -> None:
+    """Let a command that was loaded say all of its docstring, and not only its line in the list."""
+    function = app.default_command
+    if function is not None and function.__module__.startswith(_COMMANDS):
+        app.help = inspect.cleandoc(function.__doc__ or "")
+
+
+def _share_options(app: App) -> None:
+    """Give an app the options that all commands share, before or behind the command."""
 
     @app.meta.default
     def shared(
@@ -143,7 +159,6 @@ def complete(app: App, arguments: Sequence[str]) -> int:
         return _run(app, tokens, Session(app=app_named, url=store, json=json))
 
     app.meta.suppress_keyboard_interrupt = False
-    return Exit(app.meta(arguments) or Exit.OK)
 
 
 def _run(app: App, tokens: Sequence[str], session: Session) -> int:

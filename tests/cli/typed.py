@@ -173,6 +173,8 @@ class Terminal:
         until = time.monotonic() + PATIENCE
         while text not in self.plain:
             if not self._read(until):
+                self.process.kill()
+                self.process.wait(PATIENCE)
                 raise AssertionError(f"{text!r} never came; this did:\n{self.plain}")
 
     def end(self) -> Answer:

@@ -6,13 +6,17 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eventflow.cli.arguments import Flag
 from eventflow.cli.exits import CommandError
 from eventflow.cli.output import say
 from eventflow.cli.session import Session, SessionArgument
 
 
-async def demo(*, keep: bool = False, session: SessionArgument) -> None:
-    """See a few runs in a store of their own: a retry, a suspended stage, a rerun.
+async def demo(*, keep: Flag = False, session: SessionArgument) -> None:
+    """See what eventflow does, in ten seconds.
+
+    A few orders go through a workflow in a store of their own, with a retry, a suspended stage and
+    a rerun.
 
     Args:
         keep: Keep the store as eventflow-demo.db in this folder, to try other commands on.

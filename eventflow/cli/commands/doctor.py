@@ -9,9 +9,11 @@ from eventflow.cli.session import Session, SessionArgument
 
 
 async def doctor(*, session: SessionArgument) -> int:
-    """Look whether this installation, the application and the store are well; nothing is changed.
+    """Look whether everything is well, and say what to do.
 
-    It ends with code 1 if something is not.
+    It looks at this installation, the application and the store, and changes nothing.
+
+    It ends with code 1 if something is not well.
     """
     return await report(_all(session), json=session.json)
 

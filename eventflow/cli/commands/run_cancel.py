@@ -1,5 +1,6 @@
 """`eventflow run cancel`: the end of a run, now."""
 
+from eventflow.cli.arguments import RunName
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
@@ -8,7 +9,7 @@ from eventflow.cli.session import SessionArgument
 
 
 async def cancel_run(
-    run: str,
+    run: RunName,
     /,
     *,
     reason: str | None = None,
@@ -19,7 +20,6 @@ async def cancel_run(
     """End a run now: nothing of it is claimed any more, and what is under way is cancelled.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         reason: Why, for the history.
     """
     async with session.acting() as place:

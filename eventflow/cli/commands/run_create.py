@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import Timeout, Wait, WorkflowName
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.exits import CommandError
 from eventflow.cli.output import print_json
@@ -20,7 +21,7 @@ _MOST = 300
 
 
 async def create_run(
-    workflow: str,
+    workflow: WorkflowName,
     /,
     *,
     input: Annotated[str | None, Parameter(alias="-i", allow_leading_hyphen=True)] = None,
@@ -29,22 +30,19 @@ async def create_run(
     metadata: Annotated[list[str] | None, Parameter(alias="-m", negative=())] = None,
     key: str | None = None,
     actor: Actor = None,
-    wait: bool = False,
-    timeout: float | None = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
     yes: Yes = False,
     session: SessionArgument,
 ) -> None:
     """Create a run of a workflow; the application is needed to check it.
 
     Args:
-        workflow: The workflow's id.
         input: The input: JSON, @FILE, or - for stdin; null if not given.
         config: By stage, the fields that differ from the defaults: JSON, @FILE or -.
         priority: Higher is claimed earlier; the workflow's own, or 5, if not given.
         metadata: A value to find the run by, as key=value; give it several times for several.
         key: An idempotency key: the same key and the same request give the same run.
-        wait: Wait for the output, which some worker has to make.
-        timeout: Seconds to wait at most.
     """
     if timeout is not None and not wait:
         raise CommandError("--timeout says how long to --wait; add --wait")

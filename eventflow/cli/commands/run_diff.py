@@ -1,22 +1,34 @@
 """`eventflow run diff`: where two versions of a run differ, or two runs."""
 
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 
+from eventflow.cli import completing
+from eventflow.cli.arguments import Flag
 from eventflow.cli.differing import compared, side
 from eventflow.cli.exits import Exit
 from eventflow.cli.output import print_json
 from eventflow.cli.session import SessionArgument
 from eventflow.testing.differences import MISSING, Difference, differences
 
+Side: TypeAlias = Annotated[
+    str, Parameter(help="A run, or a run as of a version: RUN@VERSION.", completer=completing.runs)
+]
+OtherSide: TypeAlias = Annotated[
+    str | None,
+    Parameter(
+        help="The same; the first run as it is now, if not given.", completer=completing.runs
+    ),
+]
+
 
 async def diff(
-    before: str,
-    after: str | None = None,
+    before: Side,
+    after: OtherSide = None,
     /,
     *,
-    exit_code: Annotated[bool, Parameter(negative=())] = False,
+    exit_code: Flag = False,
     session: SessionArgument,
 ) -> int:
     """Tell where two versions of a run differ, or two runs.
@@ -25,8 +37,6 @@ async def diff(
     any two: no ids, no times, no workers.
 
     Args:
-        before: A run, or a run as of a version: RUN@VERSION.
-        after: The same; the first run as it is now, if not given.
         exit_code: End with code 9 if they differ.
     """
     async with session.looking() as place:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli import completing
+from eventflow.cli.arguments import RUN_HELP, Flag, Metadata, OfWorkflow, Statuses
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
 from eventflow.cli.long_work import resumable
@@ -11,29 +13,27 @@ from eventflow.cli.output import print_json, say
 from eventflow.cli.reading import read_pairs
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
-from eventflow.core.values import Status
 from eventflow.store.contract import RunQuery
 
 STDOUT = "-"
 
 
 async def export_runs(
-    *runs: str,
+    *runs: Annotated[
+        str,
+        Parameter(help=f"{RUN_HELP} All that fit if not given.", completer=completing.runs),
+    ],
     output: Annotated[str, Parameter(alias="-o", allow_leading_hyphen=True)],
-    status: Annotated[list[Status] | None, Parameter(alias="-s", negative=())] = None,
-    workflow: Annotated[str | None, Parameter(alias="-w")] = None,
-    metadata: Annotated[list[str] | None, Parameter(alias="-m", negative=())] = None,
-    force: bool = False,
+    status: Statuses = None,
+    workflow: OfWorkflow = None,
+    metadata: Metadata = None,
+    force: Flag = False,
     session: SessionArgument,
 ) -> None:
     """Write runs to a history file, verified on the way; it appears once it is whole.
 
     Args:
-        runs: The runs' ids, the beginnings of them, or "latest"; all that fit if not given.
         output: The file, compressed if it ends in .gz; or - for stdout.
-        status: Only runs in this status; give it several times for several.
-        workflow: Only runs of this workflow.
-        metadata: Only runs with this metadata, as key=value; give it several times for several.
         force: Replace a file that is there.
     """
     from eventflow.cli.draw.progress import progress  # noqa: PLC0415 - it loads rich

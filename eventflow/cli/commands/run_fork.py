@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import RunName, Timeout, Wait
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.commands.run_create import told
 from eventflow.cli.reading import read_pairs
@@ -12,7 +13,7 @@ from eventflow.cli.session import SessionArgument
 
 
 async def fork(
-    run: str,
+    run: RunName,
     /,
     *,
     from_: From,
@@ -21,18 +22,15 @@ async def fork(
     metadata: Annotated[list[str] | None, Parameter(alias="-m", negative=())] = None,
     key: Key = None,
     actor: Actor = None,
-    wait: bool = False,
-    timeout: float | None = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
     yes: Yes = False,
     session: SessionArgument,
 ) -> None:
     """Go on from a stage in a new run, with the outputs of the stages before it.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         metadata: The new run's metadata, as key=value; that of the old run if not given.
-        wait: Wait for the output, which some worker has to make.
-        timeout: Seconds to wait at most.
     """
     labels = None if metadata is None else read_pairs(metadata, "--metadata")
     async with session.acting() as place:

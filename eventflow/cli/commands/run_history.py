@@ -6,6 +6,8 @@ from typing import Annotated
 import msgspec
 from cyclopts import Parameter
 
+from eventflow.cli import completing
+from eventflow.cli.arguments import Flag, RunName
 from eventflow.cli.exits import CommandError
 from eventflow.cli.finding import find_run
 from eventflow.cli.output import print_json, say
@@ -17,20 +19,21 @@ from eventflow.store.envelope import Envelope
 
 
 async def show_history(
-    run: str,
+    run: RunName,
     /,
     *,
-    effective: bool = False,
-    type: Annotated[list[str] | None, Parameter(alias="-t", negative=())] = None,
+    effective: Flag = False,
+    type: Annotated[
+        list[str] | None, Parameter(alias="-t", negative=(), completer=completing.event_types)
+    ] = None,
     stage: str | None = None,
     after: int = 0,
-    data: bool = False,
+    data: Flag = False,
     session: SessionArgument,
 ) -> None:
     """Print the events of a run; what a rewind has cut is marked.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         effective: Leave out what rewinds have cut.
         type: Only events of this type, such as stage.completed, or of these, such as "stage".
         stage: Only events of this stage.

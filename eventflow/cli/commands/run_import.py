@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import Flag
 from eventflow.cli.asking import Yes, confirm
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.long_work import resumable
@@ -16,7 +17,7 @@ async def import_runs(
     file: Annotated[str, Parameter(allow_leading_hyphen=True)],
     /,
     *,
-    only_ended: bool = False,
+    only_ended: Flag = False,
     yes: Yes = False,
     session: SessionArgument,
 ) -> None:

@@ -4,20 +4,20 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import Metadata, OfWorkflow, Statuses
 from eventflow.cli.exits import CommandError
 from eventflow.cli.output import print_json, say
 from eventflow.cli.reading import read_pairs, read_time
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
-from eventflow.core.values import Status
 from eventflow.store.contract import RunPage, RunQuery
 
 
 async def list_runs(
     *,
-    status: Annotated[list[Status] | None, Parameter(alias="-s", negative=())] = None,
-    workflow: Annotated[str | None, Parameter(alias="-w")] = None,
-    metadata: Annotated[list[str] | None, Parameter(alias="-m", negative=())] = None,
+    status: Statuses = None,
+    workflow: OfWorkflow = None,
+    metadata: Metadata = None,
     since: str | None = None,
     before: str | None = None,
     limit: Annotated[int, Parameter(alias="-n")] = 20,
@@ -27,9 +27,6 @@ async def list_runs(
     """List runs, newest first.
 
     Args:
-        status: Only runs in this status; give it several times for several.
-        workflow: Only runs of this workflow.
-        metadata: Only runs with this metadata, as key=value; give it several times for several.
         since: Only runs created at this time or later; or how long ago, such as 90m or 2d.
         before: Only runs created before this time, or so long ago.
         limit: At most so many.

@@ -1,5 +1,6 @@
 """`eventflow run rerun`: a stage and all that follow it are executed again, in the same run."""
 
+from eventflow.cli.arguments import RunName, Timeout, Wait
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.commands.run_create import told
 from eventflow.cli.output import say
@@ -8,7 +9,7 @@ from eventflow.cli.session import SessionArgument
 
 
 async def rerun(
-    run: str,
+    run: RunName,
     /,
     *,
     from_: From,
@@ -17,8 +18,8 @@ async def rerun(
     config: NewConfig = None,
     key: Key = None,
     actor: Actor = None,
-    wait: bool = False,
-    timeout: float | None = None,
+    wait: Wait = False,
+    timeout: Timeout = None,
     yes: Yes = False,
     session: SessionArgument,
 ) -> None:
@@ -28,10 +29,7 @@ async def rerun(
     the workflow as it is today; without, it keeps its own plan.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         reason: Why, for the history.
-        wait: Wait for the output, which some worker has to make.
-        timeout: Seconds to wait at most.
     """
     async with session.acting() as place:
         going = await going_on(session, place, run, stage=from_, input=input, config=config)

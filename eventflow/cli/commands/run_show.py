@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import Flag, RunName
 from eventflow.cli.looking import Shown, as_json, following, look
 from eventflow.cli.output import print_json
 from eventflow.cli.session import Place, SessionArgument
@@ -13,17 +14,16 @@ _PAUSE = 0.2
 
 
 async def show_run(
-    run: str,
+    run: RunName,
     /,
     *,
-    watch: Annotated[bool, Parameter(alias="-w")] = False,
-    traceback: bool = False,
+    watch: Annotated[Flag, Parameter(alias="-w")] = False,
+    traceback: Flag = False,
     session: SessionArgument,
 ) -> None:
     """Show a run: its stages, its timeline, how it ended.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         watch: Go on showing it until it has ended; without a terminal, show it then.
         traceback: Show the traceback of errors, too.
     """

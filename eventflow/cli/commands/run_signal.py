@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import RunName
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
@@ -16,7 +17,7 @@ from eventflow.core.state import RunState
 
 
 async def signal_run(
-    run: str,
+    run: RunName,
     name: str,
     /,
     *,
@@ -28,7 +29,6 @@ async def signal_run(
     """Tell a run what a stage waits for, or will wait for; it is used once.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         name: The name of the signal.
         payload: What the stage gets: JSON, @FILE, or - for stdin; null if not given.
     """

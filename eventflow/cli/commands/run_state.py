@@ -4,6 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import RunName
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
 from eventflow.cli.output import print_json
@@ -11,7 +12,7 @@ from eventflow.cli.session import SessionArgument
 
 
 async def show_state(
-    run: str,
+    run: RunName,
     /,
     *,
     at: Annotated[int | None, Parameter(alias="-a")] = None,
@@ -20,7 +21,6 @@ async def show_state(
     """Tell what a run is, or was as of a version.
 
     Args:
-        run: The run's id, the beginning of it, or "latest".
         at: The version; the newest if not given.
     """
     async with session.looking() as place:

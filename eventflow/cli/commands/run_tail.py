@@ -6,8 +6,11 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from eventflow.cli import completing
+from eventflow.cli.arguments import RUN_HELP
 from eventflow.cli.commands.run_history import as_json
 from eventflow.cli.counting import newest_position
+from eventflow.cli.exits import CommandError
 from eventflow.cli.finding import find_run
 from eventflow.cli.looking import following
 from eventflow.cli.output import print_json_line
@@ -21,20 +24,23 @@ _PAUSE = 0.1
 
 
 async def tail(
-    run: str | None = None,
+    run: Annotated[
+        str | None, Parameter(help=f"{RUN_HELP} All runs if not given.", completer=completing.runs)
+    ] = None,
     /,
     *,
     last: Annotated[int, Parameter(alias="-n")] = 10,
     follow: Annotated[bool, Parameter(alias="-f", negative="--no-follow")] = True,
     session: SessionArgument,
 ) -> None:
-    """Follow the events of a run until it ends, or of all runs until Ctrl-C.
+    """Follow the events of a run, or of all runs, live: until the run ends, or until Ctrl-C.
 
     Args:
-        run: The run's id, the beginning of it, or "latest"; all runs if not given.
         last: Begin with so many of the events that there are.
         follow: Wait for further events.
     """
+    if last < 0:
+        raise CommandError(f"--last is a number from 0, not {last}")
     async with session.looking() as place:
         if run is None:
             events = _all_events(place.store, last, follow=follow)

@@ -6,7 +6,7 @@ from eventflow.cli.session import SessionArgument
 
 
 async def check(*, session: SessionArgument) -> int:
-    """Look whether the store is there, current and on time, and whether its jobs are taken.
+    """Look whether a store is well: there, current and on time, and its jobs taken.
 
     Nothing is changed, and no history is read: for that there is `eventflow store verify`. It ends
     with code 1 if something is not well.

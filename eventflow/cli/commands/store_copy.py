@@ -21,7 +21,7 @@ async def copy(
     yes: Yes = False,
     session: SessionArgument,
 ) -> None:
-    """Copy all runs of the store to another one, each event as it was recorded, and verified.
+    """Copy all runs to another store, each event as it was recorded, and verified.
 
     What the other store has already is not copied again, so that a copy that was interrupted goes
     on, and a later one brings what is new.

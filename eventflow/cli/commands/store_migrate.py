@@ -10,7 +10,7 @@ from eventflow.store.registry import open_store, redact
 
 
 async def migrate(*, yes: Yes = False, session: SessionArgument) -> None:
-    """Bring the schema of a store to the version of this release, in one transaction.
+    """Bring a store to the version of this release, in one transaction.
 
     Applications of this release do it themselves when they open the store. Those of an older
     release cannot open it any more.

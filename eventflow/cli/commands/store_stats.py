@@ -9,7 +9,7 @@ from eventflow.store.inspection import Inspection, inspect_store
 
 
 async def stats(*, session: SessionArgument) -> None:
-    """Count the runs of a store by workflow and status, its events, and its jobs.
+    """Count what a store holds: runs by workflow and status, events, jobs.
 
     Every row of a run is read once, so it takes a while on a large store.
     """

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
+from eventflow.cli.arguments import WorkflowName
 from eventflow.cli.output import print_json
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.workflows import workflow_of
 from eventflow.definition.workflow import AnyStage
 
 
-def describe(workflow: str, /, *, session: SessionArgument) -> None:
-    """Describe a workflow: its stages in order, what goes in and comes out, retries, config.
-
-    Args:
-        workflow: The workflow's id.
-    """
+def describe(workflow: WorkflowName, /, *, session: SessionArgument) -> None:
+    """Describe a workflow and its stages: what goes in and comes out, retries, config."""
     found = workflow_of(session, workflow)
     if not session.json:
         from eventflow.cli.draw.workflows import draw_workflow  # noqa: PLC0415 - it loads rich

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from eventflow.cli.arguments import WorkflowName
 from eventflow.cli.output import print_json
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.workflows import workflow_of
@@ -20,7 +21,7 @@ class Part(StrEnum):
 
 
 def schema(
-    workflow: str,
+    workflow: WorkflowName,
     /,
     *,
     part: Annotated[Part | None, Parameter(alias="-p")] = None,
@@ -29,7 +30,6 @@ def schema(
     """Print the JSON Schema of a workflow: input, output, config and outputs of its stages.
 
     Args:
-        workflow: The workflow's id.
         part: Only this part.
     """
     whole: dict[str, Any] = workflow_of(session, workflow).json_schema()
