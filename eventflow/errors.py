@@ -22,6 +22,10 @@ EventflowError
 ├── InvalidCheckpoint                    a checkpoint or a proof that nobody trustworthy signed
 ├── ExtraMissing                         something optional is not installed
 ├── BlobNotFound
+├── AICallFailed                         a model did not answer; recorded all the same
+│   ├── AICallRefused                    asking again unchanged will not help
+│   └── InvalidAnswer                    what it answered does not fit the schema
+├── CallNotRecorded                      a replay is asked for what is not in the history
 └── CannotCopy                           a history that the target has otherwise
 ```
 """
@@ -321,3 +325,47 @@ class CannotCopy(EventflowError):
         self.run_id = run_id
         self.version = version
         super().__init__(f"Run {run_id} cannot be copied: {reason}")
+
+
+class AICallFailed(EventflowError):
+    """A model did not answer; the call is in the log, with what it used as far as that is known.
+
+    Attributes:
+        model: The model as the caller named it.
+        status: The HTTP status that the provider answered with, if it did.
+        retry_after: The seconds that the provider asks to wait before the next call, if it does.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        reason: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        self.model = model
+        self.status = status
+        self.retry_after = retry_after
+        super().__init__(f"The call of {model} failed: {reason}")
+
+
+class AICallRefused(AICallFailed):
+    """The provider refused the call itself, such as a wrong key or an unknown model."""
+
+
+class InvalidAnswer(AICallFailed):
+    """What a model answered does not fit the schema, or is no JSON.
+
+    Attributes:
+        problems: Every field that is wrong, with its path.
+    """
+
+    def __init__(self, model: str, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        listed = "; ".join(map(str, self.problems))
+        super().__init__(model, f"the answer does not fit the schema: {listed}")
+
+
+class CallNotRecorded(EventflowError):
+    """A replay is asked for a call that the history does not hold, or holds without its answer."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, overload
 from typing_extensions import TypeVar
 
 from eventflow.core.values import Actor
+from eventflow.definition.ai import AIHelper
 from eventflow.definition.schema import Schema
 
 Scope: TypeAlias = Literal["run", "stage"]
@@ -142,6 +143,14 @@ class StageContext(Protocol[Input_co, Config_co]):
     @property
     def signal_name(self) -> str | None:
         """The name of the signal that woke the stage, also if its payload is None."""
+        ...
+
+    @property
+    def ai(self) -> AIHelper:
+        """Calls models, and records each call as an event of the run.
+
+        Its topic is `workflow.<run>.stage.<stage>`.
+        """
         ...
 
     @overload

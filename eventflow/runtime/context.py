@@ -20,10 +20,12 @@ from typing import Any
 
 from eventflow.core import events as e
 from eventflow.core.values import JSON, Actor
+from eventflow.definition.ai import AIHelper
 from eventflow.definition.context import Scope
 from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
+from eventflow.runtime.ai_calls import StageHelper
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
 from eventflow.runtime.identifiers import seeded_random
@@ -80,8 +82,11 @@ class Context:
         steps: Steps,
         now: Callable[[], datetime],
         contents: Contents,
+        ai: StageHelper,
     ) -> None:
         self._job = job
+        self._make_helper = ai
+        self._helper: AIHelper | None = None
         self._record = record
         self._steps = steps
         self._now = now
@@ -130,6 +135,15 @@ class Context:
     def idempotency_key(self) -> str:
         """The same for every attempt of this stage in this generation, and for nothing else."""
         return f"{self.run_id}:{self.stage_id}:{self.generation}"
+
+    @property
+    def ai(self) -> AIHelper:
+        """Calls models, and records each call as an event of the run."""
+        if self._helper is None:
+            self._helper = self._make_helper(
+                self.run_id, self.stage_id, self.generation, self.attempt
+            )
+        return self._helper
 
     def require(self, stage: Stage[Any, Any] | str) -> Any:  # noqa: ANN401 - typed by the Protocol
         """Give the output of an earlier stage.
@@ -217,7 +231,9 @@ class Context:
         return self._steps.wait_for(work) if self._steps.in_thread else work
 
     async def end(self) -> None:
-        """End the steps of this attempt; what has finished is recorded, or refused."""
+        """End the steps and calls of this attempt; what has finished is recorded, or refused."""
+        if self._helper is not None:
+            await self._helper.aclose()
         await self._steps.end()
 
     def _note(self, note: e.Note) -> Awaitable[None]:

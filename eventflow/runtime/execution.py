@@ -36,6 +36,7 @@ from eventflow.errors import (
     InvalidStep,
     StaleToken,
 )
+from eventflow.runtime.ai_calls import StageHelper
 from eventflow.runtime.backoff import Outage, until_available
 from eventflow.runtime.calling import start
 from eventflow.runtime.clock import Clock
@@ -72,6 +73,7 @@ class Execution:
         record_steps: Appends the outputs of their steps.
         random: Draws the number that jitters a retry.
         values: What is kept outside of the events.
+        ai: Makes the helpers that call models.
     """
 
     clock: Clock
@@ -80,6 +82,7 @@ class Execution:
     record_steps: StepRecorder
     random: Callable[[], float]
     values: Values
+    ai: StageHelper
 
     async def perform(self, job: Job) -> Report:
         """Do what there is to do for a job.
@@ -184,6 +187,7 @@ class Execution:
             steps=Steps(job, self.record_steps, self.threads, self.values),
             contents=contents,
             now=self.clock.now,
+            ai=self.ai,
         )
         resumption = job.state.resumption
         if resumption is not None:

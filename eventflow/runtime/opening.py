@@ -7,6 +7,8 @@ from attrs import frozen
 
 from eventflow.core.draft import Draft
 from eventflow.engine.journal import Journal, Outcome
+from eventflow.runtime.ai import AISource
+from eventflow.runtime.ai_calls import AICalls
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.identifiers import Chance
@@ -35,6 +37,7 @@ class Opened:
 
     async def close(self) -> None:
         """Let what was begun end, and close what was opened here."""
+        await self.tools.ai.close()
         await self.handles.waker.close()
         await self.handles.journal.close()
         await self.stores.aclose()
@@ -52,6 +55,7 @@ class Opener:
         clock: The time.
         chance: Draws ids and jitter.
         workflow_priority: The priority of runs that are given none.
+        ai: How models are called.
         worker: Gives the worker of the runtime, if it is one at the moment.
     """
 
@@ -62,6 +66,7 @@ class Opener:
     clock: Clock
     chance: Chance
     workflow_priority: Callable[[str], int | None]
+    ai: AISource | None
     worker: Callable[[], Worker | None]
 
     async def open(self) -> Opened:
@@ -111,6 +116,7 @@ class Opener:
                 settings=self.settings,
                 random=self.chance.number,
                 values=values,
+                ai=AICalls(self.ai, journal, self.clock, new_id),
             ),
             stores=stores,
         )

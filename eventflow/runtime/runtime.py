@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from copy import copy
@@ -11,8 +10,11 @@ from typing import Any, Self
 from attrs import asdict
 from typing_extensions import Unpack
 
+from eventflow.core.ai_stats import AIStats
 from eventflow.core.state import RunState
+from eventflow.definition.ai import AIHelper
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
+from eventflow.runtime.ai import AISource
 from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
@@ -20,10 +22,12 @@ from eventflow.runtime.driving import finish, poll, transition
 from eventflow.runtime.history_doors import HistoryDoors
 from eventflow.runtime.identifiers import Chance
 from eventflow.runtime.listing import PAGE, GivenStatus, RunList, list_runs, query_of
+from eventflow.runtime.log_context import LogContext
 from eventflow.runtime.logs import logger
 from eventflow.runtime.opening import Opened, Opener
 from eventflow.runtime.requests import Creation, GivenConfig, RunOptions
 from eventflow.runtime.run import Run
+from eventflow.runtime.serving import termination
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.unclaimable import UnclaimableRun
 from eventflow.runtime.values import INLINE_LIMIT
@@ -57,6 +61,7 @@ class Runtime(HistoryDoors):
             `file:///srv/blobs`, or one that the caller opens and closes; beside the log if not
             given. All processes of a log name the same.
         inline_limit: The most bytes of JSON that a value has within an event.
+        ai: How models are called, such as an `eventflow.ai.AISettings`; its defaults if not given.
 
     Raises:
         InvalidSettings: A number is out of range.
@@ -77,6 +82,7 @@ class Runtime(HistoryDoors):
         chance: Chance | None = None,
         blobs: str | BlobStore | None = None,
         inline_limit: int = INLINE_LIMIT,
+        ai: AISource | None = None,
     ) -> None:
         if not isinstance(store, str) and not hasattr(store, "append"):
             raise InvalidSettings(
@@ -99,6 +105,7 @@ class Runtime(HistoryDoors):
         self._clock: Clock = clock if clock is not None else SystemClock()
         self._chance = chance if chance is not None else Chance()
         self._workflow_priority = workflow_priority
+        self._ai = ai
         self._opened: Opened | None = None
         self._worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
@@ -162,6 +169,7 @@ class Runtime(HistoryDoors):
             workflow_priority=self._priority_of,
             chance=self._chance,
             worker=lambda: self._worker,
+            ai=self._ai,
         )
         self._opened = await opener.open()
         return self
@@ -329,6 +337,31 @@ class Runtime(HistoryDoors):
         """List the runs that wait for a stage which this process does not have."""
         return await self._open_parts.unclaimable.list()
 
+    def create_log_context(self, run_id: str, stage_id: str | None = None) -> LogContext:
+        """Name a place in the log for code outside of stages; it is looked up when it is used."""
+        return self._open_parts.tools.ai.context(run_id, stage_id)
+
+    def create_ai_helper(self, topic: str, log_context: LogContext | None = None) -> AIHelper:
+        """Make a helper that calls models and records each call under a topic.
+
+        The calls are events of the run that `log_context` names; without one they are kept in runs
+        of the workflow `eventflow.ai`, which hold nothing else.
+
+        Raises:
+            InvalidInput: The topic is no path such as `billing.reports`.
+        """
+        return self._open_parts.tools.ai.helper(topic, log_context)
+
+    async def ai_stats(
+        self, *, topic: str | None = None, run: str | None = None, stage: str | None = None
+    ) -> AIStats:
+        """Tell what calls of models came to: under a topic, of a run, of stages with an id.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        return await self._open_parts.tools.ai.stats(topic=topic, run=run, stage=stage)
+
     async def start(self) -> None:
         """Make this process a worker; a second call changes nothing."""
         if self._working is None:
@@ -358,17 +391,7 @@ class Runtime(HistoryDoors):
 
     async def serve(self, grace: float = 30.0) -> None:
         """Start, wait for SIGTERM or SIGINT, and stop; a second signal stops at once."""
-        loop = asyncio.get_running_loop()
-        asked = asyncio.Event()
-        at_once = asyncio.Event()
-
-        def ask() -> None:
-            (at_once if asked.is_set() else asked).set()
-
-        signals = (signal.SIGTERM, signal.SIGINT)
-        for each in signals:
-            loop.add_signal_handler(each, ask)
-        try:
+        with termination() as (asked, at_once):
             await self.start()
             await asked.wait()
             stopping = asyncio.create_task(self.stop(grace))
@@ -378,9 +401,6 @@ class Runtime(HistoryDoors):
             if not stopping.done() and self._worker is not None:
                 self._worker.abandon()
             await stopping
-        finally:
-            for each in signals:
-                loop.remove_signal_handler(each)
 
     @property
     def workflows(self) -> Mapping[str, AnyWorkflow]:

@@ -34,6 +34,7 @@ from eventflow.errors import (
     StaleToken,
     StoreUnavailable,
 )
+from eventflow.runtime.ai_calls import AICalls
 from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
@@ -67,6 +68,7 @@ class Tools:
     settings: Settings
     random: Callable[[], float]
     values: Values
+    ai: AICalls
 
 
 class Worker:
@@ -94,6 +96,7 @@ class Worker:
             self._reporter.record_steps,
             tools.random,
             tools.values,
+            tools.ai.of_attempt,
         )
         self._leases = Leases(
             tools.journal.store,

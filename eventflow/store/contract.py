@@ -140,6 +140,7 @@ class RunQuery:
         metadata: Only runs whose metadata has all these values under these keys.
         created_from: Only runs created at this time or later.
         created_before: Only runs created before this time.
+        called_models: Only runs that called a model.
         limit: At most so many.
         after: Only what follows the page that ended with this cursor.
     """
@@ -150,6 +151,7 @@ class RunQuery:
     metadata: Mapping[str, JSON] = field(factory=dict)
     created_from: datetime | None = None
     created_before: datetime | None = None
+    called_models: bool = False
     limit: int = 100
     after: str | None = None
 

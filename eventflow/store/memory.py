@@ -265,6 +265,7 @@ def _answers(run: _Run, query: RunQuery) -> bool:
         and (query.workflow_id is None or row.workflow_id == query.workflow_id)
         and (query.created_from is None or row.created_at >= query.created_from)
         and (query.created_before is None or row.created_at < query.created_before)
+        and (not query.called_models or row.ai is not None)
         and _encoded(query.metadata).items() <= run.metadata.items()
     )
 

@@ -8,16 +8,20 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.ai_stats import AIStats, Tally, stage_topic
 from eventflow.core.decide import draft
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON
+from eventflow.definition.ai import AIHelper
 from eventflow.definition.workflow import AnyStage, Workflow
+from eventflow.runtime.ai import AI, AISource, default_source, recorded_source
 from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
@@ -94,6 +98,59 @@ class _Said:
 
 
 @frozen
+class _Attempt:
+    """Takes down the calls of models of one attempt."""
+
+    said: _Said
+    place: Mapping[str, Any]
+
+    async def ready(self) -> None:
+        """Do nothing: there is always a place."""
+
+    async def record(self, call: e.AICalled) -> None:
+        """Take down a call."""
+        await self.said.note("", evolve(call, **self.place))
+
+
+class _Calls:
+    """Makes the helpers that call models."""
+
+    def __init__(
+        self,
+        said: _Said,
+        loop: asyncio.AbstractEventLoop,
+        run: RunState,
+        source: Callable[[], AISource],
+    ) -> None:
+        self._said = said
+        self._source = source
+        self._loop = loop
+        self._run = run
+        self._opened: AI | None = None
+
+    def of_attempt(self, run_id: str, stage: str, generation: int, attempt: int) -> AIHelper:
+        if self._opened is None:
+            self._opened = self._source().open(lambda: self._run.recorded_at, self._loop)
+        place = {"stage": stage, "generation": generation, "attempt": attempt}
+        recorder = _Attempt(self._said, place)
+        return self._opened.helper(stage_topic(run_id, stage), recorder, self._stats)
+
+    async def close(self) -> None:
+        if self._opened is not None:
+            await self._opened.close()
+
+    async def _stats(self, topic: str) -> AIStats:
+        run, tally = self._run, Tally(topic)
+        tally.add(
+            [
+                e.Recorded(run.run_id, run.version + place, run.recorded_at, note)
+                for place, note in enumerate(self._said.noted, start=1)
+            ]
+        )
+        return tally.stats()
+
+
+@frozen
 class Performer:
     """How stages are called.
 
@@ -101,11 +158,15 @@ class Performer:
         threads: Where plain functions run.
         clock: The time; None lets it stand still at that of each claim.
         blobs: Where the large values of the run are.
+        ai: How models are called.
+        history: The run whose recorded calls are answered again, if `ai` is not given.
     """
 
     threads: ThreadPoolExecutor
     clock: ManualClock | None = None
     blobs: BlobStore = field(factory=MemoryBlobs)
+    ai: AISource | None = None
+    history: Sequence[e.Fact] | None = None
 
     async def perform(
         self,
@@ -130,6 +191,7 @@ class Performer:
         if state.claim is None:
             raise ValueError(f'stage "{state.id}" is not claimed')
         said = _Said()
+        calls = _Calls(said, asyncio.get_running_loop(), run, partial(self._source, state))
         clock: Clock = self.clock or Moment(run.recorded_at)
         execution = Execution(
             clock=clock,
@@ -138,11 +200,15 @@ class Performer:
             record_steps=said.steps,
             random=lambda: random,
             values=Values(self.blobs),
+            ai=calls.of_attempt,
         )
         job = Job(run, state, state.claim.token, workflow)
         job.stage = stage
         work = execution.perform(job)
-        report = await (work if self.clock is None else self.clock.run_until(work))
+        try:
+            report = await (work if self.clock is None else self.clock.run_until(work))
+        finally:
+            await calls.close()
         if isinstance(report, Postpone):
             return said.performed(None, clock.now(), run, report.due_at)
         decided = draft(run, report)
@@ -150,12 +216,30 @@ class Performer:
         said.noted += notes
         return said.performed(decided.events[len(notes)], decided.now, decided.run)
 
+    def _source(self, state: StageState) -> AISource:
+        """Choose what answers the calls of an attempt: by default, its own recorded calls."""
+        if self.ai is not None:
+            return self.ai
+        if self.history is None:
+            return default_source()
+        place = state.id, state.generation, state.attempt
+        return recorded_source(
+            fact
+            for fact in self.history
+            if isinstance(fact.event, e.AICalled)
+            and (fact.event.stage, fact.event.generation, fact.event.attempt) == place
+        )
+
 
 @contextmanager
-def performer(clock: ManualClock | None = None) -> Generator[Performer, None, None]:
+def performer(
+    clock: ManualClock | None = None,
+    ai: AISource | None = None,
+    history: Sequence[e.Fact] | None = None,
+) -> Generator[Performer, None, None]:
     """Give what calls stages; at the end its threads are not waited for."""
     threads = ThreadPoolExecutor(thread_name_prefix="eventflow-testing")
     try:
-        yield Performer(threads, clock)
+        yield Performer(threads, clock, ai=ai, history=history)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

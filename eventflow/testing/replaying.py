@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import StageNotFound
+from eventflow.runtime.ai import AISource
 from eventflow.runtime.requests import UNCHANGED
 from eventflow.testing.clock import ManualClock
 from eventflow.testing.divergence import ReplayReport
@@ -36,6 +37,7 @@ async def replay(
     feed: bool = False,
     checks: bool = False,
     clock: ManualClock | None = None,
+    ai: AISource | None = None,
     ignore: Collection[str] = (),
 ) -> ReplayReport:
     """Execute the stages of today on what a run recorded, and compare what comes of it.
@@ -61,6 +63,8 @@ async def replay(
             recorded answers count.
         clock: The time that the stages wait with, which then moves as far as it must. By default
             the time stands still at that of each claim, and whoever waits, waits for real.
+        ai: How models are called; by default each attempt gets its recorded answers again, and a
+            call that it did not make then raises `CallNotRecorded`.
         ignore: Paths not to compare, such as `output.created` or `count.metrics.*`.
 
     Raises:
@@ -82,7 +86,7 @@ async def replay(
         steps=steps or {},
     )
     chosen = _chosen(history, workflow, from_stage, stages)
-    with performer(clock) as calls:
+    with performer(clock, ai, history) as calls:
         player = Player(history, otherwise, calls, checks=checks)
         await (play_on if feed else play_alone)(player, chosen)
     return player.report(ignore)

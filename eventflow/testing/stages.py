@@ -13,6 +13,7 @@ from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
 from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import InvalidOutput
+from eventflow.runtime.ai import AISource
 from eventflow.testing.clock import START, ManualClock
 from eventflow.testing.performing import Performed, performer
 from eventflow.testing.scene import Outputs, Scene, scene_of
@@ -47,6 +48,7 @@ async def run_stage(
     steps: Mapping[str, object] | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
+    ai: AISource | None = None,
 ) -> "StageOutcome[Out]":
     """Execute one stage, once, and say what came of it; nothing is stored anywhere.
 
@@ -65,6 +67,8 @@ async def run_stage(
         workflow: Where the stage is; by default a workflow of its own.
         clock: The time, which then moves as far as it must. By default it stands still, and
             timeouts are real.
+        ai: How models are called, such as an `AISettings` with scripted models, or
+            `eventflow.ai.replaying(history)`.
 
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
@@ -87,7 +91,7 @@ async def run_stage(
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
-    return await _outcome(scene, JobKind.EXECUTE, clock)
+    return await _outcome(scene, JobKind.EXECUTE, clock, ai)
 
 
 async def run_check(
@@ -103,6 +107,7 @@ async def run_check(
     steps: Mapping[str, object] | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
+    ai: AISource | None = None,
 ) -> "StageOutcome[Out]":
     """Ask the check of a suspended stage, once, and say what came of it.
 
@@ -118,6 +123,7 @@ async def run_check(
         steps: Likewise.
         workflow: Likewise.
         clock: Likewise.
+        ai: Likewise.
 
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
@@ -140,12 +146,14 @@ async def run_check(
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
-    return await _outcome(scene, JobKind.CHECK, clock)
+    return await _outcome(scene, JobKind.CHECK, clock, ai)
 
 
-async def _outcome(scene: Scene, kind: JobKind, clock: ManualClock | None) -> "StageOutcome[Any]":
+async def _outcome(
+    scene: Scene, kind: JobKind, clock: ManualClock | None, ai: AISource | None
+) -> "StageOutcome[Any]":
     run = scene.claimed(kind)
-    with performer(clock) as calls:
+    with performer(clock, ai=ai) as calls:
         performed = await calls.perform(
             run, run.stages[scene.stage.id], scene.stage, scene.workflow
         )

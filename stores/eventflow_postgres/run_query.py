@@ -21,8 +21,9 @@ class _Conditions:
 
 def page_query(schema: str, query: RunQuery) -> tuple[str, list[object]]:
     """Write the query for one row more than the page holds, which tells whether there is more."""
-    # The index on the status is in the order of its own copy of the position, for one status.
-    position = "h.position" if query.statuses and len(query.statuses) == 1 else "r.position"
+    # The indexes on heads are in the order of its own copy of the position.
+    by_status = query.statuses is not None and len(query.statuses) == 1
+    position = "h.position" if by_status or query.called_models else "r.position"
     conditions = _conditions(schema, query, position)
     where = " AND ".join(["true", *conditions.clauses])
     sql = f"""
@@ -58,6 +59,8 @@ def _conditions(schema: str, query: RunQuery, position: str) -> _Conditions:
         conditions.add("r.created_at >= $::timestamptz", query.created_from)
     if query.created_before is not None:
         conditions.add("r.created_at < $::timestamptz", query.created_before)
+    if query.called_models:
+        conditions.clauses.append("h.ai IS NOT NULL")
     if query.after is not None:
         conditions.add(f"{position} < $::bigint", int(query.after))
     for key, value in query.metadata.items():

@@ -117,6 +117,8 @@ def _narrowed(search: Search, query: RunQuery) -> Search:
         search = search.where("r.created_at >= ?", microseconds(query.created_from))
     if query.created_before is not None:
         search = search.where("r.created_at < ?", microseconds(query.created_before))
+    if query.called_models:
+        search = search.where("r.ai IS NOT NULL")
     if query.after is not None:
         search = search.where(f"{search.column} < ?", int(query.after))
     return search

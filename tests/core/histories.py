@@ -86,8 +86,8 @@ def totals(history: Sequence[e.Recorded]) -> Told:
 
 def told(totals: AITotals) -> Told:
     """Give what a state tells, for comparison."""
-    uses: dict[str | None, AIUse] = {None: totals.total, **totals.stages}
-    return {key: (use.calls, use.failed, use.unpriced, use.cost) for key, use in uses.items()}
+    uses: list[tuple[str | None, AIUse]] = [(None, totals.total), *totals.stages.items()]
+    return {key: (use.calls, use.failed, use.unpriced, use.cost) for key, use in uses}
 
 
 def assert_completed_once(history: Sequence[e.Recorded]) -> None:

@@ -165,6 +165,18 @@ class QueryTests:
         assert run_ids(await store.runs(RunQuery(created_before=at(0.000001)))) == ["0"]
         assert run_ids(await store.runs(RunQuery(created_before=START))) == []
 
+    async def test_by_calls_of_models(self, store: Store) -> None:
+        """A run is listed from its first call on, whatever became of it since."""
+        authors = [Author() for _ in range(4)]
+        await append(store, *(author.create() for author in authors))
+        await append(store, authors[0].call_model(), authors[2].call_model(), authors[2].cancel())
+        called = [authors[2].run_id, authors[0].run_id]
+        assert run_ids(await store.runs(RunQuery(called_models=True))) == called
+        page = await store.runs(RunQuery(called_models=True, limit=1))
+        rest = await store.runs(RunQuery(called_models=True, limit=1, after=page.next))
+        assert [*run_ids(page), *run_ids(rest)] == called
+        assert rest.next is None
+
     async def test_all_conditions_must_hold(self, store: Store) -> None:
         """Conditions of several kinds narrow each other."""
         authors = [Author() for _ in range(8)]

@@ -110,6 +110,7 @@ _queries = st.builds(
     metadata=st.sampled_from([{}, *METADATA]),
     created_from=st.none() | _seconds.map(at),
     created_before=st.none() | _seconds.map(at),
+    called_models=st.booleans(),
     limit=st.integers(1, 3),
 )
 _steps = (

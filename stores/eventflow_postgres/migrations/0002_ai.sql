@@ -1,6 +1,7 @@
 -- What the calls of models came to, with the rest of what changes with every append. Narrow: it is
 -- null for a run that called none, and holds sums only.
 ALTER TABLE {schema}.heads ADD COLUMN ai json;
+CREATE INDEX heads_ai ON {schema}.heads (position) WHERE ai IS NOT NULL;
 
 -- Appends operations in order, one verdict each: 0 appended, 1 conflict, 2 duplicate key.
 -- Each statement takes a snapshot of its own, after the lock; that is what READ COMMITTED is for.

@@ -109,8 +109,9 @@ async def test_renewing_and_reading_scan_no_table(
         RunQuery(statuses=[Status.FAILED]),
         RunQuery(workflow_id="w3", after="5000"),
         RunQuery(metadata={"x": 1}),
+        RunQuery(called_models=True),
     ],
-    ids=["all", "ids", "status", "workflow", "metadata"],
+    ids=["all", "ids", "status", "workflow", "metadata", "models"],
 )
 async def test_listing_runs_scans_no_table(
     store: PostgresStore,

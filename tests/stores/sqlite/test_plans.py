@@ -118,8 +118,9 @@ async def test_reading_goes_by_run_or_position(store: SQLiteStore, author: Autho
         (RunQuery(run_ids=["x", "y"]), "(run_id=?"),
         (RunQuery(run_ids=["x"], metadata={"x": 1}), "PRIMARY KEY (label=? AND run=?"),
         (RunQuery(after="9", created_before=START + timedelta(1)), "PRIMARY KEY (rowid<?"),
+        (RunQuery(after="9", called_models=True), "INDEX runs_ai (run<?"),
     ],
-    ids=["statuses", "workflow", "both", "metadata", "ids", "ids and metadata", "all"],
+    ids=["statuses", "workflow", "both", "metadata", "ids", "ids and metadata", "all", "models"],
 )
 async def test_listing_runs_goes_by_an_index(
     store: SQLiteStore, author: Author, query: RunQuery, index: str

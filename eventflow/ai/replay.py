@@ -1,0 +1,127 @@
+"""Recorded answers, given again to the same calls in the order of the log; no network, no store."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from eventflow.ai.choices import Choices
+from eventflow.ai.desk import Connections, Desk
+from eventflow.ai.helper import Helper
+from eventflow.ai.lazy import part
+from eventflow.ai.ledger import digest
+from eventflow.ai.opened import OpenedAI
+from eventflow.ai.redaction import Redactor
+from eventflow.core import events as e
+from eventflow.core.ai import PromptPolicy
+from eventflow.core.ai_stats import AIStats, Tally
+from eventflow.core.values import JSON
+from eventflow.errors import CallNotRecorded
+
+NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Recordings:
+    """The answers of a history; each is given once, to the call that asked for it."""
+
+    def __init__(self, history: Iterable[e.Fact]) -> None:
+        self._calls: defaultdict[str, deque[e.AICalled]] = defaultdict(deque)
+        self._seen: dict[str, int] = {}
+        for fact in history:
+            if isinstance(fact.event, e.AICalled):
+                self._calls[fact.event.request_hash].append(fact.event)
+
+    def take(self, requested: str, prompt: JSON) -> e.AICalled:
+        """Give the next recorded call that asked the same.
+
+        Raises:
+            CallNotRecorded: There is none, or its answer was not kept.
+        """
+        key = digest([requested, prompt])
+        calls = self._calls[key]
+        if not calls:
+            raise CallNotRecorded(self._what_there_is(requested, key))
+        self._seen[key] = self._seen.get(key, 0) + 1
+        call = calls.popleft()
+        if call.error is None and call.policy is not PromptPolicy.FULL:
+            raise CallNotRecorded(
+                f"The call of {requested} was recorded without its answer, under the policy "
+                f'"{call.policy}"; only calls under the policy "full" can be replayed'
+            )
+        return call
+
+    @property
+    def left(self) -> tuple[e.AICalled, ...]:
+        """The recorded calls that nobody asked for yet."""
+        return tuple(call for calls in self._calls.values() for call in calls)
+
+    def _what_there_is(self, requested: str, key: str) -> str:
+        times = self._seen.get(key, 0)
+        if times:
+            return (
+                f"The history holds this call of {requested} {times} times, and it is asked for "
+                "once more"
+            )
+        of_model = sum(call.requested_model == requested for call in self.left)
+        return (
+            f"The history holds no such call of {requested}: prompt, settings, tools or schema "
+            f"differ from all that was recorded ({of_model} calls of this model are left, "
+            f"{len(self.left)} in all)"
+        )
+
+
+class _Nowhere:
+    """A recorder that keeps nothing: what is replayed is in the log already."""
+
+    async def ready(self) -> None:
+        """Do nothing."""
+
+    async def record(self, call: e.AICalled) -> None:
+        """Keep nothing."""
+
+
+class Replay(Helper):
+    """A helper that answers from a history.
+
+    Attributes:
+        recordings: What is left of it.
+    """
+
+    def __init__(self, history: Iterable[e.Fact], topic: str) -> None:
+        facts = list(history)
+        self.recordings = Recordings(facts)
+        recordings = self.recordings
+
+        def connect(_: Choices, __: Redactor) -> Connections:
+            made: Connections = part("replay_models").ReplayConnections(recordings)
+            return made
+
+        async def stats(topic: str) -> AIStats:
+            tally = Tally(topic)
+            tally.add(facts)
+            return tally.stats()
+
+        self._connect = connect
+        desk = Desk(Choices(), lambda: NO_TIME, connect=connect)
+        super().__init__(desk, topic, _Nowhere(), stats)
+
+    def open(self, now: Callable[[], datetime], loop: asyncio.AbstractEventLoop) -> OpenedAI:
+        """Make what answers the calls of a runtime: `Runtime(ai=replaying(history))`.
+
+        They are recorded there like any others.
+        """
+        return OpenedAI(Desk(Choices(), now, loop, self._connect))
+
+
+def replaying(history: Iterable[e.Fact], topic: str = "replay") -> Replay:
+    """Give a helper that answers calls from a recorded history, without a network and without keys.
+
+    A call is the same if model, prompt, settings, tools and schema are; equal calls get their
+    answers in the order of the log, failures too. `history` is what `run.history()` gives, or a
+    part of it, such as the calls of one attempt. What this gives is a helper, and also settings:
+    `Runtime(ai=replaying(history))` answers all stages from it.
+
+    Its calls raise `CallNotRecorded` for what the history does not hold, or holds without its
+    answer.
+    """
+    return Replay(history, topic)

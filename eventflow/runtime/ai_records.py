@@ -1,0 +1,161 @@
+"""Where calls of models are recorded: in their run, or in a run of their own; never nowhere."""
+
+import asyncio
+from collections.abc import Callable
+
+from attrs import evolve, frozen
+
+from eventflow.core import events as e
+from eventflow.core.draft import Draft
+from eventflow.core.plan import Plan
+from eventflow.core.state import RunState
+from eventflow.engine.journal import Journal
+from eventflow.errors import StageNotFound, StoreUnavailable
+from eventflow.runtime.backoff import Outage
+from eventflow.runtime.clock import Clock, within
+
+OUTSIDE = "eventflow.ai"
+"""The workflow id of the runs that hold the calls of helpers without a run."""
+
+MOST_CALLS = 1_000
+"""So many calls a run of that kind holds; then the next one begins."""
+
+PATIENCE = 60.0
+"""Seconds for which a store that is away is waited for, so that a paid call is not lost."""
+
+_PLAN = Plan(OUTSIDE, "Calls of models outside of runs", (), "")
+
+
+@frozen
+class CallLog:
+    """Appends calls to runs, each exactly once, also when the store is away for a while."""
+
+    journal: Journal
+    clock: Clock
+
+    async def append(self, run_id: str, place: Callable[[RunState], e.Note]) -> None:
+        """Append a note to a run.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            StoreUnavailable: The store was away for longer than `PATIENCE`.
+        """
+        op_id = self.journal.new_op_id()
+
+        def decide(state: RunState) -> Draft:
+            work = Draft(state, self.clock.now())
+            work.add(place(state))
+            return work
+
+        async def again(error: Exception) -> None:
+            outage = Outage(f"ai.called of {run_id}", self.clock)
+            while True:
+                await outage.wait(error)
+                try:
+                    await self.journal.execute(run_id, decide, op_id=op_id, repeated=True)
+                except StoreUnavailable as still:
+                    error = still
+                else:
+                    return
+
+        try:
+            await self.journal.execute(run_id, decide, op_id=op_id)
+        except StoreUnavailable as error:
+            try:
+                await within(again(error), self.clock, PATIENCE)
+            except TimeoutError:
+                raise error from None
+
+
+@frozen
+class AttemptCalls:
+    """Records for one attempt at a stage."""
+
+    log: CallLog
+    run_id: str
+    stage: str
+    generation: int
+    attempt: int
+
+    async def ready(self) -> None:
+        """Do nothing: the stage is being executed."""
+
+    async def record(self, call: e.AICalled) -> None:
+        """Record one call."""
+        note = evolve(call, stage=self.stage, generation=self.generation, attempt=self.attempt)
+        await self.log.append(self.run_id, lambda _: note)
+
+
+@frozen
+class RunCalls:
+    """Records for a run, or for whatever attempt at a stage of it is the current one."""
+
+    log: CallLog
+    run_id: str
+    stage: str | None
+
+    async def ready(self) -> None:
+        """Make sure that there is a run, and a stage of it.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            StageNotFound: The run has no such stage.
+        """
+        state = await self.log.journal.state(self.run_id)
+        if self.stage is not None and state.plan.find(self.stage) is None:
+            there = ", ".join(f'"{each}"' for each in state.plan.stage_ids())
+            raise StageNotFound(
+                f'Stage "{self.stage}" not found in run {self.run_id}; it has {there}'
+            )
+
+    async def record(self, call: e.AICalled) -> None:
+        """Record one call."""
+
+        def place(state: RunState) -> e.AICalled:
+            found = state.stages.get(self.stage) if self.stage is not None else None
+            return evolve(
+                call,
+                stage=self.stage,
+                generation=state.generation if found is None else found.generation,
+                attempt=None if found is None else found.attempt,
+            )
+
+        await self.log.append(self.run_id, place)
+
+
+class OutsideCalls:
+    """Records the calls of helpers without a run, in runs that hold nothing else.
+
+    Such a run is completed as soon as it is created, so that nobody waits for it or claims it.
+    """
+
+    def __init__(self, log: CallLog, new_id: Callable[[], str]) -> None:
+        self._log = log
+        self._new_id = new_id
+        self._lock = asyncio.Lock()
+        self._run_id = ""
+        self._left = 0
+
+    async def ready(self) -> None:
+        """Do nothing: the run is made when it is needed."""
+
+    async def record(self, call: e.AICalled) -> None:
+        """Record one call."""
+        async with self._lock:
+            if not self._left:
+                self._run_id = await self._begin()
+                self._left = MOST_CALLS
+            self._left -= 1
+            run_id = self._run_id
+        await self._log.append(run_id, lambda _: call)
+
+    async def _begin(self) -> str:
+        run_id = self._new_id()
+        work = Draft(None, self._log.clock.now(), run_id)
+        created = e.RunCreated(
+            workflow_id=OUTSIDE, plan=_PLAN, input=None, config={}, priority=0, metadata={}
+        )
+        for event in (created, e.RunStarted(), e.RunCompleted(None)):
+            work.add(event)
+        await self._log.journal.create(run_id, work)
+        return run_id
