@@ -7,11 +7,12 @@ from collections.abc import (
     Callable,
     Collection,
     Coroutine,
+    Generator,
     Mapping,
     Sequence,
     Sized,
 )
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -310,7 +311,8 @@ class _Watched:
 
     async def wait(self, after: int, timeout: float) -> int:
         """Wait for an append, or for so many virtual seconds."""
-        self._notice(await self.store.wait(after, 0))
+        with self._under_way():
+            self._notice(await self.store.wait(after, 0))
         appended = asyncio.Event()
         self._waits.append((after, appended))
         try:
@@ -330,12 +332,20 @@ class _Watched:
         await self._call(self.store.close())
 
     async def _call(self, call: Coroutine[Any, Any, T]) -> T:
+        with self._under_way():
+            try:
+                async with self._clock.turn():
+                    return await call
+            finally:
+                call.close()  # whoever was cancelled before its turn never made the call
+
+    @contextmanager
+    def _under_way(self) -> Generator[None, None, None]:
+        """Let the time stand still meanwhile."""
         self._calls += 1
         try:
-            async with self._clock.turn():
-                return await call
+            yield
         finally:
-            call.close()  # whoever was cancelled before its turn never made the call
             self._calls -= 1
             self._call_ended.set()
 
