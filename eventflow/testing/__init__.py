@@ -7,6 +7,7 @@ from eventflow.testing.acceptance import CheckReport, Mismatch, Part, check
 from eventflow.testing.clock import ManualClock, NothingLeft
 from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.divergence import Divergence, ReplayReport, Skipped
+from eventflow.testing.golden import GoldenMismatch, assert_golden
 from eventflow.testing.harness import ManualRuntime, runtime
 from eventflow.testing.history import Attempt, History, StageHistory
 from eventflow.testing.loading import load, load_all
@@ -21,6 +22,7 @@ __all__ = [
     "Difference",
     "Divergence",
     "Given",
+    "GoldenMismatch",
     "History",
     "ManualClock",
     "ManualRuntime",
@@ -32,6 +34,7 @@ __all__ = [
     "StageHistory",
     "StageOutcome",
     "When",
+    "assert_golden",
     "check",
     "differences",
     "given",

@@ -49,7 +49,7 @@ def differences(old: JSON, new: JSON) -> Iterator[Difference]:
         case dict(), dict():
             for key in {**old, **new}:
                 yield from _below(key, old.get(key, MISSING), new.get(key, MISSING))
-        case list(), list():
+        case list() | tuple(), list() | tuple():
             for index, pair in enumerate(zip_longest(old, new, fillvalue=MISSING)):
                 yield from _below(index, *pair)
         case _:

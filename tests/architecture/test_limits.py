@@ -36,7 +36,7 @@ def test_files_are_short() -> None:
     """No file of the package or of a store passes the limit of lines."""
     lengths = {
         relative(path): len(path.read_text(encoding="utf-8").splitlines())
-        for path in python_files("eventflow", "stores")
+        for path in python_files("eventflow", "eventflow_pytest", "stores")
     }
     assert lengths
     assert {path: n for path, n in lengths.items() if n > LINES_OF_A_FILE} == {}
@@ -46,7 +46,7 @@ def test_functions_are_short() -> None:
     """No function of the package or of a store passes the limit of lines, docstring aside."""
     found = [
         f"{relative(path)}: {function}"
-        for path in python_files("eventflow", "stores")
+        for path in python_files("eventflow", "eventflow_pytest", "stores")
         for function in long_functions(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -46,7 +46,8 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 def source_packages() -> dict[str, Path]:
     """Return the folder of each top-level package that the wheel must hold."""
     stores = {path.parent.name: path.parent for path in ROOT.glob("stores/*/__init__.py")}
-    return {"eventflow": ROOT / "eventflow", **stores}
+    own = {name: ROOT / name for name in ("eventflow", "eventflow_pytest")}
+    return {**own, **stores}
 
 
 def expected_files() -> set[str]:
@@ -63,7 +64,7 @@ def expected_files() -> set[str]:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy of the sources, so that no earlier build can leak into it."""
     work = tmp_path_factory.mktemp("wheel")
-    for name in ("eventflow", "stores"):
+    for name in ("eventflow", "eventflow_pytest", "stores"):
         if (ROOT / name).exists():
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / name, work / "source" / name, ignore=ignored)
