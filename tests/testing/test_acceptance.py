@@ -9,7 +9,7 @@ import eventflow as ef
 from eventflow.core.commands import CreateRun
 from eventflow.testing import CheckReport, History, Mismatch, Part, check, runtime
 from eventflow.testing.builders import Author, at
-from tests.testing.workflows import WAITING, stumbling, waiting
+from tests.testing.workflows import stumbling, waiting
 
 
 @frozen
@@ -200,7 +200,6 @@ async def suspended(question: str) -> History:
 
 async def test_a_suspended_state_that_no_longer_parses_is_listed() -> None:
     """The state of a stage that waits, or has waited, has to fit the schema of today."""
-    WAITING.clear()
     history = await suspended("Why?")
     assert check(history, waiting).ok
 

@@ -13,7 +13,7 @@ from eventflow.core.events import StageLogged, UnknownEvent
 from eventflow.store.envelope import Envelope
 from eventflow.testing import GoldenMismatch, History, ManualClock, assert_golden, runtime
 from eventflow.testing.normal import normal
-from tests.testing.workflows import WAITING, stumbling, waiting
+from tests.testing.workflows import stumbling, waiting
 
 
 async def played(given: int = 5, **options: Any) -> History:  # noqa: ANN401 - those of Runtime
@@ -136,17 +136,17 @@ async def test_signals_forks_and_jitter_have_a_normal_form() -> None:
     workflow = ef.define_workflow("w", input=int).pipe(stumble_somewhen).build()
 
     async def once() -> list[list[dict[str, object]]]:
-        WAITING.clear()
-        async with runtime([workflow, waiting]) as started:
+        async with runtime(workflow) as started:
             chance = await started.play(workflow, 1)
-            forked = await started.run(chance.run_id).fork_from("stumble-somewhen")
-            await started.finish(forked)
+            run = await started.run(chance.run_id).fork_from("stumble-somewhen")
+            await started.finish(run)
+            forked = await History.of_run(run)
+        async with runtime(waiting) as started:
             run = await started.create_run("waiting", "Why?")
             await started.clock.advance(1)
             await run.signal("answer", "Because.")
             await started.finish(run)
-            runs = [started.run(chance.run_id), forked, run]
-            return [normal(await each.history()) for each in runs]
+            return [normal(each) for each in (chance, forked, await History.of_run(run))]
 
     chance, forked, signalled = await once()
     assert [chance, forked, signalled] == await once()

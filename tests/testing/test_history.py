@@ -57,7 +57,7 @@ async def test_checks_are_no_attempts(started: ManualRuntime) -> None:
     asked, submitted = history.stage("ask"), history.stage("submit")
     assert [each.kind for each in asked.claims] == [JobKind.EXECUTE] * 2
     assert [each.number for each in asked.attempts] == [1, 1]
-    assert submitted.input == "Why? Because."
+    assert (submitted.input, submitted.output) == ("Why? Because.", "WHY? BECAUSE.")
     first, second = submitted.checks
     assert first.outcome is None
     assert second.outcome is not None

@@ -16,7 +16,7 @@ from eventflow.testing import (
     replay,
     runtime,
 )
-from tests.testing.workflows import WAITING, double, stumbling, waiting
+from tests.testing.workflows import double, stumbling, waiting
 
 
 @frozen
@@ -249,7 +249,6 @@ async def test_new_and_forgotten_steps_diverge() -> None:
 @pytest.fixture
 async def waited() -> History:
     """A run that waited for a signal, and then for a check."""
-    WAITING.clear()
     async with runtime(waiting) as started:
         run = await started.create_run("waiting", "Why?")
         await started.clock.advance(1)
@@ -270,12 +269,20 @@ async def test_suspended_stages_are_replayed_with_their_state_and_signal(waited:
 
 async def test_checks_are_asked_if_wanted(waited: History) -> None:
     """Each check is asked as of its own time: the first was not ready, the second was."""
-    WAITING.clear()
     report = await replay(waited, waiting, checks=True)
     report.assert_same()
     assert (report.executed, report.skipped) == (5, ())
-    again = await replay(waited, waiting, checks=True)
-    assert [(each.stage, each.path) for each in again.divergences] == [("submit", "outcome")]
+
+    @ef.stage(id="submit")
+    async def submit_now(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+        return ef.Suspended(f"{ctx.claimed_at.isoformat()} {ctx.input}", check_after=60)
+
+    @submit_now.check
+    async def ready_at_once(state: str, ctx: ef.StageContext[str]) -> ef.Ready[str]:
+        return ef.Ready(state.partition(" ")[2].upper())
+
+    again = await replay(waited, waiting, replace={"submit": submit_now}, checks=True)
+    assert found(again) == [("submit", "outcome", "pending", "completed")]
 
 
 async def test_another_state_signal_or_time_to_wait_diverges(waited: History) -> None:
@@ -287,7 +294,7 @@ async def test_another_state_signal_or_time_to_wait_diverges(waited: History) ->
         return "Why? Because."
 
     async def submit_now(ctx: ef.StageContext[str]) -> Any:  # noqa: ANN401 - any outcome
-        return ef.Suspended(f"batch of {ctx.input}", check_after=90)
+        return ef.Suspended(f"{ctx.claimed_at.isoformat()} {ctx.input}", check_after=90)
 
     report = await replay(waited, waiting, replace={"ask": ask_now, "submit": submit_now})
     assert found(report) == [
@@ -502,10 +509,11 @@ async def test_suspended_stages_are_fed_on_with_what_was_answered(waited: Histor
         return f"{ctx.resume_state['question']} {ctx.signal}"
 
     report = await replay(waited, waiting, replace={"ask": ask_now}, feed=True)
+    when = waited.stage("submit").attempts[0].claimed_at.isoformat()
     assert found(report) == [
         ("ask", "state.question", "Why?", "How?"),
         ("ask", "output", "Why? Because.", "How? Because."),
-        ("submit", "state", "batch of Why? Because.", "batch of How? Because."),
+        ("submit", "state", f"{when} Why? Because.", f"{when} How? Because."),
     ]
 
 

@@ -1,5 +1,7 @@
 """Workflows whose histories the tests of the kit look at; they touch nothing outside."""
 
+from datetime import datetime, timedelta
+
 import eventflow as ef
 
 
@@ -41,18 +43,16 @@ async def ask(ctx: ef.StageContext[str]) -> str | ef.Suspended[dict[str, str]]:
 @ef.stage
 async def submit(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
     """Hand the work over."""
-    return ef.Suspended(f"batch of {ctx.input}", check_after=60)
+    return ef.Suspended(f"{ctx.claimed_at.isoformat()} {ctx.input}", check_after=60)
 
 
 @submit.check
 async def ready(state: str, ctx: ef.StageContext[str]) -> ef.Pending | ef.Ready[str]:
     """Be ready at the second look."""
-    if len(WAITING.setdefault(state, [])) < 1:
-        WAITING[state].append("looked")
+    since, _, text = state.partition(" ")
+    if ctx.claimed_at - datetime.fromisoformat(since) < timedelta(seconds=100):
         return ef.Pending()
-    return ef.Ready(state.upper())
+    return ef.Ready(text.upper())
 
-
-WAITING: dict[str, list[str]] = {}
 
 waiting = ef.define_workflow("waiting", input=str).pipe(ask).pipe(submit).build()
