@@ -19,7 +19,7 @@ EventflowError
 │   ├── InvalidHistoryFile               cut off, no such file, or changed outside of its events
 │   ├── CheckpointMismatch               what is there is not what a checkpoint was made of
 │   └── BlobAltered                      what a history refers to
-├── InvalidCheckpoint                    a checkpoint or a proof that nobody trustworthy signed
+├── InvalidCheckpoint, InvalidKey        a signature that is worth nothing, a key that is none
 ├── ExtraMissing                         something optional is not installed
 ├── BlobNotFound
 ├── AICallFailed                         a model did not answer; recorded all the same
@@ -271,6 +271,10 @@ class CheckpointMismatch(HistoryAltered):
 
 class InvalidCheckpoint(EventflowError):
     """A checkpoint, or a proof that rests on one, is not signed by the key, or is none at all."""
+
+
+class InvalidKey(EventflowError):
+    """A key is not one that can sign, or check, checkpoints."""
 
 
 class ExtraMissing(EventflowError):

@@ -1,6 +1,6 @@
 """Exports runs to a history file, run after run; it never writes what would not be read again."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
 from tempfile import TemporaryFile
 from typing import TypeAlias
@@ -9,10 +9,14 @@ import msgspec
 from attrs import frozen
 
 from eventflow.core.references import references
-from eventflow.engine.history_writer import Destination, HistoryWriter, Output
+from eventflow.engine.checkpoints import Checkpoint
+from eventflow.engine.history_lines import ProofLine
+from eventflow.engine.history_writer import HistoryWriter
 from eventflow.engine.journal import unknown_run
+from eventflow.engine.output import Destination, Output
 from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import batches, pages_of, read_whole
+from eventflow.engine.proofs import make_proofs
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
@@ -40,6 +44,7 @@ async def export_histories(
     destination: Destination,
     *,
     overwrite: bool = False,
+    checkpoint: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write all runs that answer a query to a file, oldest first.
@@ -52,60 +57,77 @@ async def export_histories(
         query: Which runs; its `limit` and `after` do not count.
         destination: A path, compressed if it ends in `.gz`; an open binary file; or `-`.
         overwrite: Whether a file that is there is replaced.
+        checkpoint: Let the file carry the proof that the runs are in the log of this checkpoint,
+            which takes a read of that log.
         progress: Is called every now and then.
 
     Raises:
         BlobNotFound, BlobAltered: A run lacks a blob; no file was made.
+        CheckpointMismatch: The log is not the one of the checkpoint; no file was made.
         FileExistsError: The path is taken.
         HistoryAltered: A run is not what was recorded; no file was made.
+        InvalidCheckpoint: A run began behind the checkpoint.
         OSError: The file cannot be written.
         RunNotFound: The store lacks a run that the query names.
         StoreUnavailable: The store is away; no file was made.
     """
+    proofs = await make_proofs(store, query, checkpoint) if checkpoint is not None else {}
     async with OwnThread("export") as thread:
         output = await thread.run(partial(Output, destination, overwrite=overwrite))
         try:
-            report = await _write(store, query, output, thread, progress)
+            writer = await thread.run(partial(HistoryWriter, output.write, checkpoint))
+            job = _Export(store, query, writer, thread, proofs, progress)
+            report = await job.write()
             await thread.run(output.keep)
         finally:
             await thread.run_anyway(output.discard)
     return report
 
 
-async def _write(
-    store: Store, query: RunQuery, output: Output, thread: OwnThread, progress: Progress | None
-) -> ExportReport:
-    writer = await thread.run(lambda: HistoryWriter(output.write))
-    report = ExportReport()
-    async for sizes in _oldest_first(store, query):
-        for run_ids in batches(sizes):
-            for events in (await read_whole(store, run_ids)).values():
-                blobs = await _write_run(store, writer, thread, events)
-                report = ExportReport(
-                    report.runs + 1, report.events + len(events), report.blobs + blobs
-                )
-            if progress is not None:
-                progress(report)
-    await thread.run(writer.end)
-    return report
+@frozen
+class _Export:
+    """One export under way."""
 
+    store: Store
+    query: RunQuery
+    writer: HistoryWriter
+    thread: OwnThread
+    proofs: Mapping[str, ProofLine]
+    progress: Progress | None
 
-async def _write_run(
-    store: Store, writer: HistoryWriter, thread: OwnThread, events: Sequence[StoredEvent]
-) -> int:
-    """Write a run, each blob before the first event that refers to it; count the blobs."""
-    referred = await thread.run(partial(_references, events))
-    written: set[str] = set()
-    begin = 0
-    for place, keys in referred:
-        await thread.run(partial(writer.add, events[begin:place]))
-        begin = place
-        for key in keys:
-            if key not in written:
-                written.add(key)
-                await thread.run(partial(writer.add_blob, key, await store.blobs.get(key)))
-    await thread.run(partial(_end_run, writer, events[begin:]))
-    return len(written)
+    async def write(self) -> ExportReport:
+        """Write all runs."""
+        report = ExportReport()
+        async for sizes in _oldest_first(self.store, self.query):
+            for run_ids in batches(sizes):
+                for events in (await read_whole(self.store, run_ids)).values():
+                    blobs = await self._write_run(events)
+                    report = ExportReport(
+                        report.runs + 1, report.events + len(events), report.blobs + blobs
+                    )
+                if self.progress is not None:
+                    self.progress(report)
+        await self.thread.run(self.writer.end)
+        return report
+
+    async def _write_run(self, events: Sequence[StoredEvent]) -> int:
+        """Write a run, each blob before the first event that refers to it; count the blobs."""
+        written: set[str] = set()
+        begin = 0
+        for place, keys in await self.thread.run(partial(_references, events)):
+            await self.thread.run(partial(self.writer.add, events[begin:place]))
+            begin = place
+            for key in keys:
+                if key not in written:
+                    written.add(key)
+                    data = await self.store.blobs.get(key)
+                    await self.thread.run(partial(self.writer.add_blob, key, data))
+        await self.thread.run(partial(self._end_run, events[begin:]))
+        return len(written)
+
+    def _end_run(self, events: Sequence[StoredEvent]) -> None:
+        self.writer.add(events)
+        self.writer.end_run(self.proofs.get(events[-1].run_id))
 
 
 def _references(events: Sequence[StoredEvent]) -> list[tuple[int, list[str]]]:
@@ -116,11 +138,6 @@ def _references(events: Sequence[StoredEvent]) -> list[tuple[int, list[str]]]:
         for place, event in enumerate(events)
     ]
     return [(place, keys) for place, keys in found if keys]
-
-
-def _end_run(writer: HistoryWriter, events: Sequence[StoredEvent]) -> None:
-    writer.add(events)
-    writer.end_run()
 
 
 async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:

@@ -2,32 +2,34 @@
 
 import gzip
 import hashlib
-import io
-import os
-import sys
 import zlib
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
-from typing import IO, Any, TypeAlias, assert_never
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import IO, assert_never
 
 from attrs import field, frozen
 
+from eventflow.engine.checkpoints import Checkpoint, check_signature
 from eventflow.engine.history_lines import (
     FORMAT,
     AnyLine,
     BlobLine,
+    CheckpointLine,
     EndLine,
     EventLine,
     Manifest,
+    ProofLine,
     RunLine,
     blob_of_line,
     event_of_line,
     read_line,
 )
+from eventflow.engine.proofs import check_proof
+from eventflow.engine.source import Source, opened
 from eventflow.errors import (
     Alteration,
     BlobAltered,
     HistoryAltered,
+    InvalidCheckpoint,
     InvalidHistoryFile,
     SchemaTooNew,
 )
@@ -36,11 +38,7 @@ from eventflow.store.chain import verify
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
 
-Source: TypeAlias = str | os.PathLike[str] | IO[bytes]
-"""A path, an open binary file, or `-` for the standard input; what is compressed is unpacked."""
-
-STANDARD = "-"
-_GZIP = b"\x1f\x8b"
+_CHECKPOINT_LINE = 2
 
 
 @frozen
@@ -51,11 +49,13 @@ class History:
         run_id: The run.
         events: Its events as they are stored, from the first one on; they have no position.
         blobs: The blobs that they refer to, by key.
+        proven: Up to this version the file proves that the run is in the log of its checkpoint.
     """
 
     run_id: str
     events: tuple[StoredEvent, ...] = field(repr=False)
     blobs: Mapping[str, bytes] = field(repr=False)
+    proven: int = 0
 
     def envelopes(self) -> list[Envelope]:
         """Open all events.
@@ -75,86 +75,77 @@ class VerifiedFile:
         events: How many events.
         blobs: How many blobs; one that several runs refer to counts for each.
         digest: The SHA-256 of all lines but the last, in hexadecimal.
+        checkpoint: The checkpoint that the file carries, if any.
+        proven: How many of the events were in the log of which it was made.
     """
 
     runs: int
     events: int
     blobs: int
     digest: str
+    checkpoint: Checkpoint | None = None
+    proven: int = 0
 
 
-def read_histories(source: Source) -> Generator[History]:
+def read_histories(source: Source, *, public_key: bytes | str | None = None) -> Generator[History]:
     """Give the runs of a file one after the other, each verified; one is in memory at a time.
 
     Only after the last one is it known that the file is whole.
 
+    Args:
+        source: The file.
+        public_key: Also prove that the runs are in a log, as `verify_file` does.
+
     Raises:
-        HistoryAltered: Naming the first event that does not fit.
-        InvalidHistoryFile: The file is no history file, or not whole.
-        SchemaTooNew: A newer release wrote it.
-        OSError: It cannot be read.
+        As `verify_file`.
     """
-    with _opened(source) as (name, file):
-        yield from _Reader(name, file, with_blobs=True).histories()
+    with opened(source) as (name, file):
+        yield from _Reader(name, file, public_key, with_blobs=True).histories()
 
 
-def verify_file(source: Source) -> VerifiedFile:
+def verify_file(source: Source, *, public_key: bytes | str | None = None) -> VerifiedFile:
     """Prove that a file is what was exported: its chains, its counts and every byte of it.
 
+    With a key, also prove that its runs are in the log of which the owner of the key made the
+    checkpoint that the file carries.
+
+    Args:
+        source: The file.
+        public_key: The key, as PEM or as its 32 bytes.
+
     Raises:
         HistoryAltered: Naming the first event that does not fit.
+        InvalidCheckpoint: The file has no checkpoint, or one that was not signed with the key, or
+            a run without a proof.
         InvalidHistoryFile: The file is no history file, or not whole.
         SchemaTooNew: A newer release wrote it.
         OSError: It cannot be read.
     """
-    with _opened(source) as (name, file):
-        reader = _Reader(name, file, with_blobs=False)
-        for _ in reader.histories():
-            pass
-        return VerifiedFile(reader.runs, reader.events, reader.blobs, reader.digest)
-
-
-@contextmanager
-def _opened(source: Source) -> Generator[tuple[str, IO[bytes]]]:
-    """Open a source, unpacked, with the name that errors call it by."""
-    if isinstance(source, str | os.PathLike) and source != STANDARD:
-        with open(source, "rb") as file, _unpacked(file) as unpacked:  # noqa: PTH123 - also a str
-            yield os.fspath(source), unpacked
-        return
-    given = sys.stdin.buffer if isinstance(source, str | os.PathLike) else source
-    with _unpacked(given) as unpacked:
-        name = getattr(given, "name", None)
-        yield name if isinstance(name, str) else "the given file", unpacked
-
-
-@contextmanager
-def _unpacked(file: IO[bytes]) -> Generator[IO[bytes]]:
-    raw: Any = file
-    peeked: Any = file if isinstance(file, io.BufferedReader) else io.BufferedReader(raw)
-    try:
-        if peeked.peek(2)[:2] == _GZIP:
-            with gzip.GzipFile(fileobj=peeked) as unpacked:
-                lines: Any = unpacked
-                yield lines
-        else:
-            yield peeked
-    finally:
-        if peeked is not file:
-            peeked.detach()
+    with opened(source) as (name, file):
+        reader = _Reader(name, file, public_key, with_blobs=False)
+        proven = sum(history.proven for history in reader.histories())
+        return VerifiedFile(
+            reader.runs, reader.events, reader.blobs, reader.digest, reader.checkpoint, proven
+        )
 
 
 class _Reader:
     """One pass over the lines of a file; the bytes of blobs are forgotten if nobody wants them."""
 
-    def __init__(self, name: str, file: IO[bytes], *, with_blobs: bool) -> None:
+    def __init__(
+        self, name: str, file: IO[bytes], public_key: bytes | str | None, *, with_blobs: bool
+    ) -> None:
         self.runs = self.events = self.blobs = 0
         self._name = name
         self._file = file
+        self._public_key = public_key
         self._with_blobs = with_blobs
         self._number = 0
         self._digest = hashlib.sha256()
         self._held: list[StoredEvent] = []
         self._held_blobs: dict[str, bytes] = {}
+        self._held_proof: ProofLine | None = None
+        self.checkpoint: Checkpoint | None = None
 
     @property
     def digest(self) -> str:
@@ -167,21 +158,30 @@ class _Reader:
         while True:
             written = self._next()
             line = self._parsed(written)
-            match line:
-                case EndLine():
-                    self._end(line)
-                    return
-                case RunLine():
-                    yield self._run(line)
-                case EventLine():
-                    self._hold_event(line)
-                case BlobLine():
-                    self._hold_blob(line)
-                case Manifest():
-                    raise self._invalid("a second file begins here")
-                case _:
-                    assert_never(line)
+            if isinstance(line, EndLine):
+                self._end(line)
+                return
+            if isinstance(line, RunLine):
+                yield self._run(line)
+            else:
+                self._hold(line)
             self._digest.update(written)
+
+    def _hold(self, line: Manifest | CheckpointLine | BlobLine | EventLine | ProofLine) -> None:
+        """Keep what belongs to the run that is being read."""
+        match line:
+            case EventLine():
+                self._hold_event(line)
+            case BlobLine():
+                self._hold_blob(line)
+            case ProofLine():
+                self._hold_proof(line)
+            case CheckpointLine():
+                self._hold_checkpoint(line)
+            case Manifest():
+                raise self._invalid("a second file begins here")
+            case _:
+                assert_never(line)
 
     def _begin(self) -> None:
         written = self._next()
@@ -227,6 +227,36 @@ class _Reader:
             raise self._invalid(str(error)) from None
         self._held_blobs[line.key] = data if self._with_blobs else b""
 
+    def _hold_checkpoint(self, line: CheckpointLine) -> None:
+        if self._number > _CHECKPOINT_LINE:
+            raise self._invalid("a checkpoint stands behind the first line, or nowhere")
+        if self._public_key is not None:
+            check_signature(line.checkpoint, self._public_key)
+        self.checkpoint = line.checkpoint
+
+    def _hold_proof(self, line: ProofLine) -> None:
+        if self.checkpoint is None or self._held_proof is not None:
+            raise self._invalid("there is one proof for each run, behind a checkpoint")
+        self._held_proof = line
+
+    def _proven(self, events: Sequence[StoredEvent]) -> int:
+        """Check the proof of a run, and tell up to which version it holds."""
+        proof, self._held_proof = self._held_proof, None
+        if proof is None or self.checkpoint is None:
+            self._refuse_unproven()
+            return 0
+        if proof.run_id != events[0].run_id or not 1 <= proof.version <= len(events):
+            raise self._invalid("the proof is not one of the run above it")
+        check_proof(proof, events[proof.version - 1], self.checkpoint)
+        return proof.version
+
+    def _refuse_unproven(self) -> None:
+        if self._public_key is not None:
+            raise InvalidCheckpoint(
+                f"{self._name} does not prove that its runs are in a log; "
+                "export them again with checkpoint="
+            )
+
     def _run(self, line: RunLine) -> History:
         """Give the run that ends with this line, if it is whole."""
         events, blobs = self._held, self._held_blobs
@@ -246,9 +276,11 @@ class _Reader:
         self.runs += 1
         self.events += len(events)
         self.blobs += len(blobs)
-        return History(line.run_id, tuple(events), blobs)
+        return History(line.run_id, tuple(events), blobs, self._proven(events))
 
     def _end(self, line: EndLine) -> None:
+        if self.checkpoint is None:
+            self._refuse_unproven()
         if self._held:
             raise self._invalid(f"the end of run {self._held[0].run_id} is missing")
         counted = (self.runs, self.events, self.blobs)

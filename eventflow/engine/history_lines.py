@@ -3,9 +3,11 @@
 A file is JSON, one object a line (NDJSON), in this order:
 
 1. a `manifest` line, with the number of the format;
-2. for each run: a `blob` line for each blob before the first event that refers to it, an `event`
-   line for each event in the order of versions, and a `run` line with the count and the last hash;
-3. an `end` line with the counts, and the SHA-256 of all bytes before it.
+2. if the file carries proofs, a `checkpoint` line with the signed statement that they rest on;
+3. for each run: a `blob` line for each blob before the first event that refers to it, an `event`
+   line for each event in the order of versions, if the file carries proofs a `proof` line, and a
+   `run` line with the counts and the last hash;
+4. an `end` line with the counts, and the SHA-256 of all bytes before it.
 
 There is one way only to write each line, so that any other bytes are noticed. What depends on the
 store, such as positions, is left out: one run gives the same file wherever it is kept.
@@ -19,6 +21,7 @@ from typing import TypeAlias
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from eventflow.engine.checkpoints import Checkpoint, Hash
 from eventflow.store.contract import StoredEvent
 
 FORMAT = 1
@@ -59,6 +62,24 @@ class EventLine(Line, tag="event", frozen=True):
     base64: str | None = None
 
 
+class CheckpointLine(Line, tag="checkpoint", frozen=True):
+    """A signed statement about the log that the runs were exported from."""
+
+    checkpoint: Checkpoint
+
+
+class ProofLine(Line, tag="proof", frozen=True):
+    """The proof that an event of a run, and so every one before it, is in the log.
+
+    It is the audit path of RFC 9162 from the event to the root of the checkpoint.
+    """
+
+    run_id: str
+    version: int
+    position: int
+    path: tuple[Hash, ...]
+
+
 class RunLine(Line, tag="run", frozen=True):
     """The end of a run: how many events and blobs it has, and the hash of its last event."""
 
@@ -77,7 +98,9 @@ class EndLine(Line, tag="end", frozen=True):
     sha256: str
 
 
-AnyLine: TypeAlias = Manifest | BlobLine | EventLine | RunLine | EndLine
+AnyLine: TypeAlias = (
+    Manifest | CheckpointLine | BlobLine | EventLine | ProofLine | RunLine | EndLine
+)
 
 MANIFEST = Manifest("history", FORMAT)
 

@@ -1,18 +1,15 @@
-"""Writes a history file: whole or not at all, and never over one that is there."""
+"""Lays out the lines of a history file; where the bytes go is not its concern."""
 
-import gzip
 import hashlib
-import os
-import secrets
-import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import IO, Any, Protocol, TypeAlias, runtime_checkable
 
+from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.history_lines import (
     MANIFEST,
+    CheckpointLine,
     EndLine,
     Line,
+    ProofLine,
     RunLine,
     line_of_blob,
     line_of_event,
@@ -21,36 +18,25 @@ from eventflow.engine.history_lines import (
 from eventflow.store.contract import StoredEvent
 
 
-@runtime_checkable
-class Sink(Protocol):
-    """Whatever takes bytes, such as a pipe."""
-
-    def write(self, data: bytes, /) -> object:
-        """Take some bytes."""
-        ...
-
-
-Destination: TypeAlias = str | os.PathLike[str] | Sink
-"""A path, an open binary file, or `-` for the standard output."""
-
-STANDARD = "-"
-GZIP = ".gz"
-
-
 class HistoryWriter:
     """Lays out runs, one behind the other, and remembers what it has counted.
 
     Args:
         write: Takes the bytes.
+        checkpoint: What the proofs of the runs rest on.
     """
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, write: Callable[[bytes], object], checkpoint: Checkpoint | None = None
+    ) -> None:
         self._write = write
         self._digest = hashlib.sha256()
         self._runs = self._events = self._blobs = 0
         self._events_of_run = self._blobs_of_run = 0
         self._head: StoredEvent | None = None
         self._put(MANIFEST)
+        if checkpoint is not None:
+            self._put(CheckpointLine(checkpoint))
 
     def add(self, events: Iterable[StoredEvent]) -> None:
         """Write the next events of a run."""
@@ -64,10 +50,12 @@ class HistoryWriter:
         self._put(line_of_blob(key, data))
         self._blobs_of_run += 1
 
-    def end_run(self) -> None:
+    def end_run(self, proof: ProofLine | None = None) -> None:
         """Write what ends a run, behind the last event of it."""
         if self._head is None:
             raise AssertionError("a run has events")
+        if proof is not None:
+            self._put(proof)
         head, events, blobs = self._head, self._events_of_run, self._blobs_of_run
         self._put(RunLine(head.run_id, events, blobs, head.hash.hex()))
         self._runs += 1
@@ -84,76 +72,3 @@ class HistoryWriter:
         written = write_line(line)
         self._digest.update(written)
         self._write(written)
-
-
-class Output:
-    """Where a file goes. A path gets nothing before `keep`, and then all of it.
-
-    Args:
-        destination: A path, an open binary file, or `-`; a path that ends in `.gz` is compressed.
-        overwrite: Whether a file that is there is replaced.
-
-    Raises:
-        FileExistsError: The path is taken.
-        OSError: The file cannot be made there.
-    """
-
-    def __init__(self, destination: Destination, *, overwrite: bool = False) -> None:
-        self._overwrite = overwrite
-        self._path: Path | None = None
-        if isinstance(destination, Sink):
-            self._file: Any = destination
-        elif destination == STANDARD:
-            self._file = sys.stdout.buffer
-        else:
-            self._path = Path(destination)
-            self._refuse_taken()
-            self._partial = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
-            self._opened: IO[bytes] = self._partial.open("xb")
-            self._file = self._opened
-            if self._path.suffix == GZIP:
-                # No name and no time: the same content gives the same bytes.
-                self._file = gzip.GzipFile("", "wb", fileobj=self._opened, mtime=0)
-
-    def write(self, data: bytes) -> None:
-        """Take some bytes."""
-        self._file.write(data)
-
-    def keep(self) -> None:
-        """Make what was written durable, under its name."""
-        if self._path is None:
-            if hasattr(self._file, "flush"):
-                self._file.flush()
-            return
-        if self._file is not self._opened:
-            self._file.close()
-        self._opened.flush()
-        os.fsync(self._opened.fileno())
-        self._opened.close()
-        self._name(self._path)
-
-    def discard(self) -> None:
-        """Leave nothing behind; what was kept stays."""
-        if self._path is not None:
-            self._opened.close()
-            self._partial.unlink(missing_ok=True)
-
-    def _name(self, path: Path) -> None:
-        if not self._overwrite:
-            try:
-                os.link(self._partial, path)  # unlike a rename, it never replaces a file
-            except FileExistsError:
-                self._refuse_taken()
-                raise
-            except OSError:  # this file system has no links
-                self._refuse_taken()
-            else:
-                return
-        self._partial.replace(path)
-
-    def _refuse_taken(self) -> None:
-        if self._path is not None and self._path.exists() and not self._overwrite:
-            raise FileExistsError(
-                f"{self._path} exists and was left as it is; "
-                "choose another name, or say overwrite=True"
-            )

@@ -15,8 +15,9 @@ from attrs import evolve, frozen
 from eventflow.core.state import RunState
 from eventflow.engine.appending import append_again
 from eventflow.engine.copied import CopiedRun, another_history
-from eventflow.engine.histories import STANDARD, History, Source, read_histories
+from eventflow.engine.histories import History, read_histories
 from eventflow.engine.own_thread import OwnThread
+from eventflow.engine.source import STANDARD, Source
 from eventflow.engine.stream import Stream
 from eventflow.errors import CannotCopy
 from eventflow.store.contract import Operation, Store

@@ -4,10 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from eventflow.engine.checkpoints import Checkpoint, check_signature, make_checkpoint
 from eventflow.engine.exporting import ExportReport, export_histories
-from eventflow.engine.histories import Source
-from eventflow.engine.history_writer import Destination
 from eventflow.engine.importing import ImportReport, import_histories
+from eventflow.engine.output import Destination
+from eventflow.engine.signing import Signer
+from eventflow.engine.source import Source
+from eventflow.errors import InvalidCheckpoint
+from eventflow.runtime.clock import Clock
 from eventflow.runtime.listing import filters, query_of
 from eventflow.runtime.verification import VerifiedStore, verify_store
 from eventflow.store.contract import RunQuery, Store
@@ -15,6 +19,8 @@ from eventflow.store.contract import RunQuery, Store
 
 class HistoryDoors(ABC):
     """What a runtime does with the history of its store; it needs nothing else of it."""
+
+    _clock: Clock
 
     @property
     @abstractmethod
@@ -27,6 +33,7 @@ class HistoryDoors(ABC):
         path: Destination,
         *,
         overwrite: bool = False,
+        checkpoint: Checkpoint | None = None,
         progress: Callable[[ExportReport], object] | None = None,
     ) -> ExportReport:
         """Write runs to a history file, oldest first; it appears once it is whole.
@@ -36,9 +43,12 @@ class HistoryDoors(ABC):
                 `RunQuery` whose `limit` and `after` do not count, or None for all.
             path: Where to, compressed if it ends in `.gz`; or an open binary file; or `-`.
             overwrite: Whether a file that is there is replaced.
+            checkpoint: Let the file carry the proof that what it holds is in the log of this
+                checkpoint.
             progress: Is told how far it has come.
 
         Raises:
+            CheckpointMismatch: The log is not the one of the checkpoint.
             FileExistsError: The path is taken.
             HistoryAltered: A run is not what was recorded; no file was made.
             InvalidInput: There is no such filter or status.
@@ -46,7 +56,7 @@ class HistoryDoors(ABC):
         """
         wanted = query if isinstance(query, RunQuery) else query_of(**filters(query))
         return await export_histories(
-            self._store, wanted, path, overwrite=overwrite, progress=progress
+            self._store, wanted, path, overwrite=overwrite, checkpoint=checkpoint, progress=progress
         )
 
     async def import_history(
@@ -76,15 +86,56 @@ class HistoryDoors(ABC):
         return await import_histories(self._store, path, only_ended=only_ended, progress=progress)
 
     async def verify(
-        self, *, progress: Callable[[VerifiedStore], object] | None = None
+        self,
+        *,
+        checkpoint: Checkpoint | None = None,
+        public_key: bytes | str | None = None,
+        progress: Callable[[VerifiedStore], object] | None = None,
     ) -> VerifiedStore:
         """Prove that all of the store is what was recorded, and its rows what the events say.
 
         Args:
+            checkpoint: Also prove that nothing before its end was rewritten or cut off.
+            public_key: The key of whoever made it, as PEM or as its 32 bytes.
             progress: Is told how far it has come.
 
         Raises:
+            CheckpointMismatch: The log is not the one of the checkpoint.
             HistoryAltered: Naming the first event that does not fit, and how.
+            InvalidCheckpoint: The checkpoint was not signed with the key, or no key was given.
             StoreUnavailable: The store is away.
         """
-        return await verify_store(self._store, progress=progress)
+        roots = None
+        if checkpoint is not None:
+            if public_key is None:
+                raise InvalidCheckpoint(
+                    "A checkpoint proves nothing without the public key of whoever made it; "
+                    "give public_key="
+                )
+            check_signature(checkpoint, public_key)
+            roots = {checkpoint.size: bytes.fromhex(checkpoint.root)}
+        return await verify_store(self._store, roots=roots, progress=progress)
+
+    async def checkpoint(
+        self,
+        signer: Signer,
+        previous: Checkpoint | None = None,
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> Checkpoint:
+        """Prove the whole log, and sign how long it is and the root of the tree over it.
+
+        Args:
+            signer: Signs, such as an `eventflow.engine.signing.SigningKey`.
+            previous: The checkpoint before; nothing is signed unless the log still begins with it.
+            progress: Is told how many events were proven.
+
+        Raises:
+            CheckpointMismatch: The log no longer begins with the previous checkpoint.
+            HistoryAltered: An event of the log is not genuine.
+            InvalidCheckpoint: The previous checkpoint names the signer's key, who did not sign it.
+            StoreUnavailable: The store is away.
+        """
+        return await make_checkpoint(
+            self._store, signer, self._clock.now(), previous=previous, progress=progress
+        )

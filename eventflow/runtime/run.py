@@ -15,9 +15,10 @@ from eventflow.core.state import RunState, replay
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor, Status
 from eventflow.definition.schema import Schema, dump_json
+from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.exporting import ExportReport, export_histories
-from eventflow.engine.history_writer import Destination
 from eventflow.engine.journal import Journal, unknown_run
+from eventflow.engine.output import Destination
 from eventflow.errors import (
     InvalidInput,
     InvalidOutput,
@@ -286,7 +287,9 @@ class Run:
             raise unknown_run(self.id)
         return annotations_in(history, asked)
 
-    async def export(self, path: Destination, *, overwrite: bool = False) -> ExportReport:
+    async def export(
+        self, path: Destination, *, overwrite: bool = False, checkpoint: Checkpoint | None = None
+    ) -> ExportReport:
         """Write the run to a history file, which appears once it is whole.
 
         The same run gives the same bytes, wherever it is kept.
@@ -294,8 +297,11 @@ class Run:
         Args:
             path: Where to, compressed if it ends in `.gz`; or an open binary file; or `-`.
             overwrite: Whether a file that is there is replaced.
+            checkpoint: Let the file carry the proof that what it holds is in the log of this
+                checkpoint.
 
         Raises:
+            CheckpointMismatch: The log is not the one of the checkpoint.
             FileExistsError: The path is taken.
             HistoryAltered: The run is not what was recorded; no file was made.
             OSError: The file cannot be written.
@@ -303,7 +309,9 @@ class Run:
         """
         store = self._shared.journal.store
         query = RunQuery(run_ids=[self.id])
-        return await export_histories(store, query, path, overwrite=overwrite)
+        return await export_histories(
+            store, query, path, overwrite=overwrite, checkpoint=checkpoint
+        )
 
     async def verify(self) -> Verified:
         """Prove that the history is what was recorded, and that the rows are what it says.

@@ -211,11 +211,16 @@ def _of_kind(type: str, schema: int) -> bytes:
 
 @lru_cache(maxsize=64)  # the events of one append share all of this
 def _of_operation(recorded_at: datetime, actor: str | None, op_id: str) -> bytes:
-    time = _length_prefixed(_rfc3339(recorded_at))
+    time = _length_prefixed(rfc3339(recorded_at))
     return time + _length_prefixed(actor) + _length_prefixed(op_id)
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """Write a time with microseconds and `Z`.
+
+    Raises:
+        ValueError: It has no time zone.
+    """
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

@@ -24,8 +24,13 @@ def entry(event: StoredEvent) -> bytes:
     The position in eight bytes and the length of the run id in four, both big-endian, the run id
     as UTF-8, and the 32 bytes of the hash, which covers everything else.
     """
+    return entry_at(event.position, event)
+
+
+def entry_at(position: int, event: StoredEvent) -> bytes:
+    """Write what the tree holds of an event that stood at a position."""
     run_id = event.run_id.encode()
-    return event.position.to_bytes(8, "big") + len(run_id).to_bytes(4, "big") + run_id + event.hash
+    return position.to_bytes(8, "big") + len(run_id).to_bytes(4, "big") + run_id + event.hash
 
 
 def leaf_hash(data: bytes) -> bytes:

@@ -4,7 +4,8 @@ from collections.abc import Generator
 from contextlib import closing
 from itertools import islice
 
-from eventflow.engine.histories import Source, read_histories
+from eventflow.engine.histories import read_histories
+from eventflow.engine.source import Source
 from eventflow.testing.history import History
 
 
