@@ -76,6 +76,7 @@ LEAVES: Branch = MappingProxyType(
         "demo": Leaf("demo:demo", "See what eventflow does, in ten seconds."),
         "doctor": Leaf("doctor:doctor", "Look whether everything is well, and say what to do."),
         "worker": Leaf("worker:work", "Execute runs until SIGTERM or SIGINT."),
+        "bench": Leaf("bench:bench", "Measure how fast a store is, beside its bare speed."),
     }
 )
 

@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from eventflow.cli.exits import CommandError
 from eventflow.cli.logs import Format, Level, Logs
 from eventflow.cli.session import SessionArgument, WorkerOptions
+from eventflow.runtime.tuning import tune_collector
 
 
 async def work(
@@ -36,4 +37,5 @@ async def work(
     session.logs = Logs(log_level, Format.JSON if session.json else log_format)
     session.worker = WorkerOptions(concurrency, worker_id)
     async with session.acting(create=True, app=True) as place:
+        tune_collector()
         await place.runtime.serve(grace)

@@ -1,0 +1,1 @@
+"""How fast eventflow is on a store, beside the bare speed of the same store."""
