@@ -48,6 +48,10 @@ class Leases:
         """Give the jobs that are looked after."""
         return [job for jobs in self._jobs.values() for job in jobs.values()]
 
+    def holds(self, run_id: str) -> bool:
+        """Tell whether a job of a run is looked after."""
+        return run_id in self._jobs
+
     def compare(self, run: RunState) -> None:
         """Lose the jobs whose claims do not hold any more in a later state of their run."""
         for job in list(self._jobs.get(run.run_id, {}).values()):

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from eventflow.core.events import Event
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
 from eventflow.runtime.backoff import Outage
-from eventflow.runtime.clock import Clock
+from eventflow.runtime.clock import Clock, Timer
+
+LULL = 0.010
+"""Seconds between two times that everybody is woken by the appends of other processes."""
 
 
 class Follower:
@@ -27,6 +30,11 @@ class Follower:
         self.state: RunState | None = None
         self._to_the_end = to_the_end
 
+    def wake(self, *, held: bool) -> None:
+        """Look at the run, unless only its end counts, and this process would have made it."""
+        if not (held and self._to_the_end):
+            self.changed.set()
+
     def see(self, state: RunState) -> None:
         """Take notice of what this process appended."""
         if state.status.ended or not self._to_the_end:
@@ -38,7 +46,12 @@ class Waker:
     """Watches the store while anybody in this process is interested.
 
     What this process appends itself is known at once and wakes only whom it concerns. What other
-    processes append is noticed by waiting on the store, and wakes everybody.
+    processes append is noticed by waiting on the store, and wakes everybody: at once, but not
+    again and again, since each of them asks the store what has changed.
+
+    Attributes:
+        held: Tells whether a worker of this process has a job of a run in hand. Nobody else can
+            bring such a run to its end but by taking the job away, which the worker notices.
     """
 
     def __init__(self, journal: Journal, clock: Clock, poll_interval: float) -> None:
@@ -50,6 +63,9 @@ class Waker:
         self._interested: dict[asyncio.Event, None] = {}
         self._followers: defaultdict[str, dict[Follower, None]] = defaultdict(dict)
         self._watch: asyncio.Task[None] | None = None
+        self._lull: Timer | None = None
+        self._woken_too_soon = False
+        self.held: Callable[[str], bool] = _nothing_held
         journal.position_observers.append(self._own_append)
         journal.observers.append(self._own_transition)
 
@@ -68,18 +84,21 @@ class Waker:
     @contextmanager
     def follow(self, run_id: str, *, to_the_end: bool = False) -> Generator["Follower"]:
         """Give a follower that is woken whenever this run may have changed, or has ended."""
-        with self.foreign_appends() as event:
-            follower = Follower(event, to_the_end)
-            self._followers[run_id][follower] = None
-            try:
-                yield follower
-            finally:
-                del self._followers[run_id][follower]
-                if not self._followers[run_id]:
-                    del self._followers[run_id]
+        follower = Follower(asyncio.Event(), to_the_end)
+        self._followers[run_id][follower] = None
+        self._start()
+        try:
+            yield follower
+        finally:
+            del self._followers[run_id][follower]
+            if not self._followers[run_id]:
+                del self._followers[run_id]
+            self._stop_if_idle()
 
     async def close(self) -> None:
         """Stop watching."""
+        if self._lull is not None:
+            self._lull.cancel()
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.cancel()
@@ -90,14 +109,14 @@ class Waker:
             self._watch = asyncio.create_task(self._watch_store(), name="eventflow waking")
 
     def _stop_if_idle(self) -> None:
-        if not self._interested and self._watch is not None:
+        if not self._interested and not self._followers and self._watch is not None:
             self._watch.cancel()
             self._watch = None
 
     def _own_append(self, first: int, last: int) -> None:
         """Notice a gap between what this process appended: somebody else was there."""
         if first > self._position + 1:
-            self._wake_all()
+            self._others_appended()
         self._position = max(self._position, last)
 
     def _own_transition(self, state: RunState, events: Sequence[Event]) -> None:
@@ -105,10 +124,30 @@ class Waker:
         for follower in self._followers.get(state.run_id, ()):
             follower.see(state)
 
-    def _wake_all(self) -> None:
+    def wake(self, run_id: str) -> None:
+        """Let whoever follows a run look at it."""
+        for follower in self._followers.get(run_id, ()):
+            follower.changed.set()
+
+    def _others_appended(self) -> None:
+        """Wake everybody, unless that was done a moment ago: then once the moment is over."""
         self._journal.epoch += 1
+        if self._lull is not None:
+            self._woken_too_soon = True
+            return
+        self._lull = self._clock.call_later(LULL, self._lull_over)
         for event in self._interested:
             event.set()
+        for run_id, followers in self._followers.items():
+            held = self.held(run_id)
+            for follower in followers:
+                follower.wake(held=held)
+
+    def _lull_over(self) -> None:
+        self._lull = None
+        if self._woken_too_soon:
+            self._woken_too_soon = False
+            self._others_appended()
 
     async def _watch_store(self) -> None:
         """Watch until another task does, or none: a store may lose the cancellation of a wait."""
@@ -124,4 +163,9 @@ class Waker:
                 await self._journal.settled()  # what was seen may be this process's own
             if newest > self._position:
                 self._position = newest
-                self._wake_all()
+                self._others_appended()
+
+
+def _nothing_held(run_id: str) -> bool:
+    del run_id
+    return False

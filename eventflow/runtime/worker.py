@@ -114,6 +114,7 @@ class Worker:
         concurrency = self._tools.settings.concurrency
         logger().info("worker.started", worker=self.id, concurrency=concurrency)
         async with self._beside(self._leases.keep(), self._watch_unclaimable()):
+            self._tools.waker.held = self._leases.holds
             with self._tools.waker.foreign_appends() as self._room.look_again:
                 await self._work()
         logger().info("worker.stopped", worker=self.id)
@@ -342,6 +343,7 @@ class Worker:
 
     async def _do(self, job: Job) -> None:
         """Execute a job and report it; nothing that goes wrong with it stops the worker."""
+        outcome = None
         try:
             if self._abandoned.is_set():
                 await self._give_back(job)
@@ -358,6 +360,8 @@ class Worker:
             return
         finally:
             self._leases.remove(job)
+            if outcome is None:  # others may have had the last word
+                self._tools.waker.wake(job.run.run_id)
         if outcome is not None:
             self._begin(outcome)
 

@@ -42,6 +42,7 @@ def figure(
     name: str,
     unit: str,
     values: Sequence[float],
+    *,
     limit: Sequence[float] = (),
     against: str = "",
 ) -> Figure:

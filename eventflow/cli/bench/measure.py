@@ -124,7 +124,7 @@ async def throughput(bench: Bench) -> AsyncIterator[Figure]:
             url = bench.new_store()
             bare.append(await bare_runs_per_second(url, operations[:runs], in_flight))
         name = f"{in_flight} in flight"
-        yield figure(Part.THROUGHPUT, name, "runs/s", complete, bare, "bare appends")
+        yield figure(Part.THROUGHPUT, name, "runs/s", complete, limit=bare, against="bare appends")
 
 
 async def rest(bench: Bench) -> AsyncIterator[Figure]:
@@ -159,7 +159,9 @@ async def claims(bench: Bench) -> AsyncIterator[Figure]:
     smallest = rates[effort.backlogs[0]]
     for backlog, found in rates.items():
         name = f"backlog of {backlog:,}, {AT_ONCE} at once"
-        yield figure(Part.CLAIMS, name, "claims/s", found, smallest, "smallest backlog")
+        yield figure(
+            Part.CLAIMS, name, "claims/s", found, limit=smallest, against="smallest backlog"
+        )
     for store in stores.values():
         await store.close()
 

@@ -59,13 +59,11 @@ async def bench(
     configure_logs(Logs())
     tune_collector()
     before = os.getloadavg()[0]
-    figures: list[Figure] = []
     with ExitStack() as stack:
         tell = _teller(stack)
         async with scratch_stores(url) as new_store:
             bench = Bench(new_store, effort, tell)
-            async for found in bench.measure(_parts(only, url)):
-                figures.append(found)
+            figures = [found async for found in bench.measure(_parts(only, url))]
     report = Report(redact(url), os.cpu_count(), before, os.getloadavg()[0], figures)
     if session.json:
         print_json(report)
