@@ -1,13 +1,12 @@
-"""How fast jobs are claimed, whatever the backlog, and how often eight workers get in the way.
+"""How often eight workers get in each other's way on one backlog.
 
-`python -m tests.benchmarks.claims [sqlite | postgres | postgresql://...] [--backlogs 1000 100000]`
-takes some minutes with the default backlogs, most of them to append a million runs.
+`python -m tests.benchmarks.claims [sqlite | postgres | postgresql://...]`; `eventflow bench` tells
+how fast one worker claims, whatever the backlog.
 """
 
 import argparse
 import asyncio
 import multiprocessing
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,64 +14,16 @@ from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
 import eventflow as ef
-from eventflow.core.commands import ClaimJob
-from eventflow.core.decide import draft
+from eventflow.cli.bench.backlog import AT_ONCE, add_runs
+from eventflow.cli.bench.workload import TRIVIAL
 from eventflow.core.values import Status
-from eventflow.engine.journal import Journal, Outcome
-from eventflow.runtime.identifiers import new_id
 from eventflow.store.contract import Appended, DueJob, Operation, RunQuery, Store, Verdict
 from eventflow.store.registry import open_store
-from tests.benchmarks.backlog import add_runs
 from tests.benchmarks.urls import Urls, fresh_urls, load
-from tests.benchmarks.workload import TRIVIAL, quiet_logs
+from tests.benchmarks.workload import quiet_logs
 
-BACKLOGS = (1_000, 100_000, 1_000_000)
-AT_ONCE = 16
-ROUND = 160
-ROUNDS = 15
 WORKERS = 8
 SHARED_BACKLOG = 4_000
-STAGES = {TRIVIAL.id: [stage.id for stage in TRIVIAL.stages]}
-
-
-async def claims_per_second(store: Store, claims: int) -> float:
-    """Look and claim as a worker with room for sixteen jobs does."""
-    journal = Journal(store, new_id)
-
-    async def claim(due: DueJob, now: datetime) -> Outcome:
-        command = ClaimJob(now=now, stage=due.stage, worker="w", lease=3600, seen_token=due.token)
-        return await journal.execute(due.run_id, lambda state: draft(state, command))
-
-    started = time.perf_counter()
-    for _ in range(claims // AT_ONCE):
-        now = await store.now()
-        jobs = await store.due(now, STAGES, AT_ONCE)
-        outcomes = await asyncio.gather(*(claim(job, now) for job in jobs))
-        assert sum(bool(outcome.events) for outcome in outcomes) == AT_ONCE
-    return claims / (time.perf_counter() - started)
-
-
-async def measure_rates(urls: Urls, backlogs: Sequence[int]) -> None:
-    """Fill one store for each backlog, and claim from them in turn, so that the load is alike."""
-    stores = {backlog: await open_store(urls.fresh()) for backlog in backlogs}
-    for backlog, store in stores.items():
-        await add_runs(store, backlog)
-    await urls.settle()
-    print(f"  {ROUNDS} rounds on each backlog in turn;  {load()}")
-    rates: dict[int, list[float]] = {backlog: [] for backlog in backlogs}
-    for _ in range(ROUNDS):
-        for backlog, store in stores.items():
-            rates[backlog].append(await claims_per_second(store, ROUND))
-            await add_runs(store, ROUND)
-    first = statistics.median(rates[backlogs[0]])
-    for backlog, found in rates.items():
-        middle = statistics.median(found)
-        spread = f"({min(found):,.0f} to {max(found):,.0f})"
-        print(
-            f"    backlog {backlog:>9,} {middle:>7,.0f} claims/s {middle / first:>5.0%}  {spread}"
-        )
-        await stores[backlog].close()
-    print(f"    afterwards {load()}")
 
 
 class Counting:
@@ -95,14 +46,14 @@ class Counting:
         hold: float = 0.0,
     ) -> list[DueJob]:
         """List jobs; each of them will be claimed, or lost, unless all workflows are looked at."""
-        found = await self._store.due(now, workflows, limit, hold)
+        found: list[DueJob] = await self._store.due(now, workflows, limit, hold)
         if workflows is not None:
             self.listed += len(found)
         return found
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append; of the claims, count those that begin an operation: they follow a look."""
-        verdicts = await self._store.append(operations)
+        verdicts: list[Verdict] = await self._store.append(operations)
         for operation, verdict in zip(operations, verdicts, strict=True):
             if operation.events[0].type in {"run.started", "job.claimed"}:
                 self.won += isinstance(verdict, Appended)
@@ -158,23 +109,20 @@ async def measure_conflicts(urls: Urls) -> None:
     print(f"    {(listed - won) / max(listed, 1):.1%} of the claims lost;  {load()}")
 
 
-async def measure(kind: str, backlogs: Sequence[int]) -> None:
+async def measure(kind: str) -> None:
     """Measure one kind of store."""
     async with fresh_urls(kind) as urls:
         print(f"\n{kind if '://' not in kind else 'postgres'}: {load()}")
         await measure_conflicts(urls)
-        await measure_rates(urls, backlogs)
 
 
 def main() -> None:
     """Read what to measure, and measure it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stores", nargs="*", default=["sqlite", "postgres"])
-    parser.add_argument("--backlogs", nargs="*", type=int, default=BACKLOGS)
-    given = parser.parse_args()
     quiet_logs()
-    for kind in given.stores:
-        asyncio.run(measure(kind, given.backlogs))
+    for kind in parser.parse_args().stores:
+        asyncio.run(measure(kind))
 
 
 if __name__ == "__main__":

@@ -44,3 +44,43 @@ async def test_no_error_of_a_wait_is_the_last_one(
     await worker.start()
     assert await clock.run_until(result) == 8
     assert failures == 0
+
+
+async def test_many_appends_of_others_wake_everybody_only_twice(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore
+) -> None:
+    """At once for the first, and a moment later for all that came since: each asks the store."""
+    creator, follower = await open_runtime(WORKFLOW), await open_runtime(WORKFLOW)
+    waited_for = await creator.create_run("w", 1)
+    result = asyncio.create_task(follower.run(waited_for.id).result())
+    await clock.advance(1)
+    store.reads.clear()
+    for number in range(20):
+        await creator.create_run("w", number)
+        await clock.settle()
+    await clock.advance(1)
+    assert len(store.reads) == 2
+    result.cancel()
+
+
+async def test_a_run_that_another_process_cancels_is_over_for_who_waits_where_it_is_executed(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """The worker notices that its claim is gone, and whoever waits for the run hears of it."""
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[int]) -> int:
+        await clock.sleep(3600)
+        return ctx.input
+
+    workflow = ef.define_workflow("slow", input=int).pipe(slow).build()
+    worker, other = await open_runtime(workflow), await open_runtime(workflow)
+    await worker.start()
+    await clock.advance(1)
+    run = await worker.create_run("slow", 1)
+    result = asyncio.create_task(run.result())
+    await clock.advance(1)
+    await other.run(run.id).cancel()
+    await clock.advance(2)
+    with pytest.raises(ef.RunCancelled):
+        await result
