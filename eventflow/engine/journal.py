@@ -122,7 +122,7 @@ class Journal:
         stream = self._streams.get(run_id)
         op_id = op_id or self.new_op_id()
         async with stream.lock:
-            if stream.stale or stream.version < seen:
+            if stream.stale or stream.state is None or stream.version < seen:
                 await self._load(stream)
             while True:
                 if repeated and (done := await self._appended_before(stream, op_id)):

@@ -101,9 +101,11 @@ async def check_log(
 
     Positions and versions have no gaps; hashes chain; times never go back; each event could follow
     those before it; results carry the token of the claim that held; a stage completes once in a
-    generation; attempts stay within their budget; a lease is let run out; nothing follows the end
-    of a run but notes and a rewind; what a rewind leaves is the fold of the effective history;
-    rows are what the events say; all ways to read a run agree.
+    generation; attempts stay within their budget; nothing is claimed before its time, and a lease
+    is let run out; groups follow each other; a signal that arrived is used; no result is recorded
+    and discarded too; nothing follows the end of a run but notes and a rewind; what a rewind
+    leaves is the fold of the effective history; rows are what the events say; all ways to read a
+    run agree.
 
     Args:
         store: The store; nobody appends meanwhile.
@@ -113,6 +115,7 @@ async def check_log(
     log = _Log(acknowledged)
     await log.read(store)
     findings = [*log.findings, *log.unkept()]
+    findings += [finding for trail in log.trails.values() for finding in trail.end()]
     findings += [finding async for finding in _rows(store, log.trails)]
     findings += [finding async for finding in _histories(store, log.trails)]
     if finished:

@@ -12,11 +12,11 @@ from attrs import frozen
 from eventflow.core import events as e
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState, evolve
-from eventflow.core.values import JobKind
 from eventflow.errors import HistoryAltered
 from eventflow.store.chain import GENESIS, event_hash
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
+from eventflow.testing import log_laws as laws
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -63,7 +63,17 @@ class Trail:
         state: The fold of all events so far; None if they cannot be folded.
     """
 
-    __slots__ = ("_completed", "_expired", "_time", "head", "run_id", "state", "version")
+    __slots__ = (
+        "_completed",
+        "_expired",
+        "_op_id",
+        "_recorded",
+        "_time",
+        "head",
+        "run_id",
+        "state",
+        "version",
+    )
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -71,13 +81,21 @@ class Trail:
         self.head = GENESIS
         self.state: RunState | None = None
         self._time = EARLIEST
+        self._op_id: str | None = None
         self._completed: set[tuple[str, int]] = set()
+        self._recorded: set[int] = set()
         self._expired: e.LeaseExpired | None = None
 
     def follow(self, stored: StoredEvent) -> Iterator[Finding]:
         """Go on with the next event, and yield what is wrong with it."""
         for what in self._follow(stored):
             yield Finding(self.run_id, stored.version, what)
+
+    def end(self) -> Iterator[Finding]:
+        """Yield what is wrong with the run as the last event has left it."""
+        if self.state is not None:
+            for what in laws.unheard(self.state):
+                yield Finding(self.run_id, self.version, what)
 
     def _follow(self, stored: StoredEvent) -> Iterator[str]:
         yield from self._place(stored)
@@ -92,7 +110,10 @@ class Trail:
             yield f"it cannot be read: {error}"
             return
         if self.state is not None:
+            if stored.op_id != self._op_id:
+                yield from laws.unheard(self.state)
             yield from self._laws(self.state, envelope)
+        self._op_id = stored.op_id
         yield from self._fold(envelope)
 
     def _place(self, stored: StoredEvent) -> Iterator[str]:
@@ -131,12 +152,11 @@ class Trail:
             yield from self._once(event)
         if isinstance(event, Result):
             yield from self._fencing(run.stages.get(event.stage), event)
-        if isinstance(event, e.JobClaimed):
-            yield from _budget(run, event)
-        if isinstance(event, e.LeaseExpired):
-            yield from _patience(run.stages.get(event.stage), event, envelope.recorded_at)
         if isinstance(event, Result | e.JobClaimed | e.StageScheduled | e.StageResumed):
-            yield from _generation(run, event.generation)
+            yield from laws.generation(run, event.generation)
+        if not run.unknown:
+            yield from laws.broken(run, event, envelope.recorded_at)
+        yield from self._twice(event)
         self._expired = event if isinstance(event, e.LeaseExpired) else None
 
     def _once(self, event: e.StageCompleted) -> Iterator[str]:
@@ -144,6 +164,16 @@ class Trail:
         if key in self._completed:
             yield f'stage "{event.stage}" completed before in generation {event.generation}'
         self._completed.add(key)
+
+    def _twice(self, event: e.Event) -> Iterator[str]:
+        """Check that no result is recorded, and then discarded as well."""
+        match event:
+            case e.StageCompleted() | e.StageAttemptFailed() | e.StageSuspended():
+                self._recorded.add(event.token)
+            case e.ResultDiscarded() if event.token in self._recorded:
+                yield f"the result of claim {event.token} was recorded before it was discarded"
+            case _:
+                pass
 
     def _fencing(self, stage: StageState | None, event: Result) -> Iterator[str]:
         """Check that a result comes from the claim that held, or had expired one event before."""
@@ -153,31 +183,3 @@ class Trail:
             claimed = expired.token if expired.stage == event.stage else 0
         if event.token != claimed:
             yield f'token {event.token} for stage "{event.stage}", whose claim was {claimed}'
-
-
-def _budget(run: RunState, event: e.JobClaimed) -> Iterator[str]:
-    """Check that a job is claimed no more often than the retry policy of its stage allows."""
-    found, stage = run.plan.find(event.stage), run.stages.get(event.stage)
-    if found is None or stage is None:
-        return
-    most = found[1].retry.max_attempts
-    if event.attempt > most:
-        yield f'attempt {event.attempt} of stage "{event.stage}", which has {most}'
-    if event.kind is JobKind.EXECUTE and event.attempt != stage.attempt:
-        yield f'attempt {event.attempt} of stage "{event.stage}", which is at {stage.attempt}'
-    if stage.suspension is not None and stage.suspension.failures >= most:
-        yield f'a check of stage "{event.stage}" after {stage.suspension.failures} failed ones'
-
-
-def _patience(
-    stage: StageState | None, event: e.LeaseExpired, recorded_at: datetime
-) -> Iterator[str]:
-    """Check that nothing was taken from a worker before the time that it had claimed for."""
-    claim = stage.claim if stage is not None else None
-    if claim is not None and event.reason == e.LEASE_TIMEOUT and recorded_at < claim.lease_until:
-        yield f"the lease of {claim.worker} held until {claim.lease_until}"
-
-
-def _generation(run: RunState, generation: int) -> Iterator[str]:
-    if generation != run.generation:
-        yield f"generation {generation} of a run in generation {run.generation}"

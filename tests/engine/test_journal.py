@@ -166,6 +166,15 @@ async def test_many_writers_of_one_run_all_get_through(
     assert state.version == 42
 
 
+async def test_a_run_that_was_not_there_is_looked_for_again(store: ObservedStore) -> None:
+    """Nobody remembers that a run does not exist: another process may have created it since."""
+    early, other = journal_of(store, "early"), journal_of(store, "other")
+    with pytest.raises(RunNotFound):
+        await early.execute("run", cancel)
+    await other.create("run", creation())
+    assert (await early.execute("run", cancel)).state.status is Status.CANCELLED
+
+
 async def test_a_key_that_is_taken_names_its_run(journal: Journal, store: ObservedStore) -> None:
     """A second creation under one key appends nothing."""
     keyed = journal_of(store, "q")

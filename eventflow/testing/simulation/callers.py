@@ -16,6 +16,9 @@ from eventflow.testing.simulation.workload import SIGNAL
 
 T = TypeVar("T")
 
+ONCE_ENDED = ("rerun", "fork")
+"""What can only be asked of a run that has ended, and so is mostly asked only then."""
+
 
 @define
 class Promises:
@@ -65,6 +68,8 @@ class Caller:
             await asyncio.sleep(ask.after)
             stage = chance.choice(self._runtime.workflows[planned.workflow].plan.stage_ids())
             key = f"{planned.number}-{number}"
+            if ask.kind in ONCE_ENDED and chance.random() < 0.7:
+                await insist(partial(self._outcome, run))
             await insist(partial(self._ask, planned, run, ask, stage, key))
         await insist(partial(self._outcome, run))
 

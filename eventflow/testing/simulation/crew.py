@@ -26,7 +26,7 @@ HORIZON = 300.0
 STOPPING = 60.0
 """Seconds within which a worker that was told to stop has stopped."""
 
-LOOK = 0.25
+LOOK = 0.5
 """Seconds between two looks at what has ended."""
 
 ALIVE = (Status.PENDING, Status.RUNNING, Status.SUSPENDED)
@@ -93,7 +93,12 @@ class Crew:
             self._start_worker()
         self._start_caller()
         for strike in self.scenario.strikes:
-            self.world.at_step(strike.step, partial(self._strike, strike))
+            if strike.step:
+                self.world.at_step(strike.step, partial(self._strike, strike))
+            elif strike.append:
+                self.server.strikes[strike.append] = partial(_befall, strike)
+            else:
+                self.theatre.strikes[strike.job] = partial(_befall, strike)
         self.world.process("watch").create_task(self._watch())
 
     def _start_worker(self) -> None:
@@ -124,6 +129,8 @@ class Crew:
         """Be an application that asks for runs, until it has all answers."""
         async with AsyncExitStack() as stack:
             runtime = await self._open(stack, member.process)
+            if self.scenario.callers_work:
+                await runtime.start()
             caller = Caller(runtime, self.scenario.seed, self.promises)
             lives = [caller.live(planned) for planned in self.scenario.runs]
             await asyncio.gather(*(member.process.create_task(life) for life in lives))
@@ -154,15 +161,10 @@ class Crew:
         if not alive:
             return
         victim = alive[strike.victim % len(alive)]
-        match strike.kind:
-            case "crash":
-                victim.process.crash()
-            case "pause":
-                victim.process.pause(strike.seconds)
-            case "sleep":
-                victim.process.pause(strike.seconds, unnoticed=True)
-            case _:
-                victim.stop(grace=strike.seconds)
+        if strike.kind == "stop":
+            victim.stop(grace=strike.seconds)
+        else:
+            _befall(strike, victim.process)
 
     async def _watch(self) -> None:
         """Replace who ends, until everything has happened; then let all come to their ends."""
@@ -212,3 +214,17 @@ class Crew:
             error = member.task.exception()
             if error is not None:
                 self.findings.append(f"{member.process.name} ended with {error!r}")
+
+
+def _befall(strike: Strike, process: Process) -> None:
+    match strike.kind:
+        case "crash":
+            process.crash()
+        case "pause":
+            process.pause(strike.seconds)
+        case "sleep":
+            process.pause(strike.seconds, unnoticed=True)
+        case "cut off":
+            process.cut_off(strike.seconds)
+        case other:
+            raise ValueError(f"nothing is called {other}")

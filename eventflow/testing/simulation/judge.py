@@ -5,7 +5,7 @@ for this one is found here: each stage was given its input, ended as it was told
 as often as it may be; everything that callers were told is true.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from attrs import Factory, define
@@ -16,7 +16,7 @@ from eventflow.core.stage import LEASE_LOST, Claim
 from eventflow.core.state import RunState, evolve
 from eventflow.core.values import JobKind
 from eventflow.errors import HistoryAltered, StoreUnavailable
-from eventflow.store.contract import StoredEvent
+from eventflow.store.contract import Renewal, StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
 from eventflow.testing.checker import check_log
 from eventflow.testing.simulation.callers import Promises
@@ -26,12 +26,19 @@ from eventflow.testing.simulation.workload import (
     ENDS,
     FINAL,
     PATIENT,
+    Theatre,
     act_of,
     value_of,
 )
 
-AWAY = (qualified_name(StoreUnavailable), qualified_name(TimeoutError))
-"""How a stage that writes notes may end when the store is away."""
+NEVER = 1_000_000_000
+
+APPENDING = ("notes", "steps", "steps, then raises", "steps, then dies")
+"""Acts that ask the store for something, which may be away."""
+
+AWAY = qualified_name(StoreUnavailable)
+LATE = qualified_name(TimeoutError)
+"""How any attempt may end that the store, or a pause of its process, keeps waiting."""
 
 Ended = e.StageCompleted | e.StageAttemptFailed | e.StageFailed | e.StageSuspended
 
@@ -42,11 +49,14 @@ def judge(played: Played) -> list[str]:
     report = at_once(check_log(store, acknowledged=asked))
     findings = [*played.findings, *map(str, report.findings)]
     histories: defaultdict[str, list[StoredEvent]] = defaultdict(list)
-    for stored in at_once(store.read_all(0, 1_000_000)):
+    for stored in at_once(store.read_all(0, NEVER)):
         histories[stored.run_id].append(stored)
     lives = {run_id: _Life(run_id, played.scenario.calm) for run_id in histories}
+    for position, renewal in played.crew.server.renewed:
+        lives[renewal.run_id].renewals.append((position, renewal))
     for run_id, history in histories.items():
         findings += lives[run_id].read(history)
+    findings += _repeated(played.crew.theatre, histories)
     return findings + list(_broken(played.crew.promises, lives))
 
 
@@ -62,6 +72,7 @@ class _Life:
         cancelled: Whether it was ever cancelled.
         outputs: What it came to.
         spent: How many attempts were used up, by stage and generation.
+        renewals: What was renewed, each with the newest position then; read up to the last event.
     """
 
     run_id: str
@@ -71,10 +82,12 @@ class _Life:
     cancelled: bool = False
     outputs: list[object] = Factory(list)
     spent: defaultdict[tuple[str, int], int] = Factory(lambda: defaultdict(int))
+    renewals: deque[tuple[int, Renewal]] = Factory(deque)
 
     def read(self, history: Sequence[StoredEvent]) -> Iterator[str]:
         """Read the run from its first event on."""
         for stored in history:
+            yield from self._renewed(stored.position)
             try:
                 envelope = open_envelope(stored)
                 before, self.state = self.state, evolve(self.state, envelope)
@@ -82,6 +95,15 @@ class _Life:
                 return  # the checker has said so
             for what in self._look(before, envelope):
                 yield f"run {self.run_id}, version {stored.version}: {what}"
+        yield from self._renewed(NEVER)
+
+    def _renewed(self, before: int) -> Iterator[str]:
+        """Check that what was renewed before a position was held by who renewed it."""
+        while self.renewals and self.renewals[0][0] < before:
+            _, renewal = self.renewals.popleft()
+            stage = self.state.stages.get(renewal.stage) if self.state is not None else None
+            if stage is None or stage.claim is None or stage.claim.token != renewal.token:
+                yield f"run {self.run_id}: a claim that was gone was renewed: {renewal}"
 
     def _look(self, before: RunState | None, envelope: Envelope) -> Iterator[str]:
         event = envelope.event
@@ -123,8 +145,9 @@ class _Life:
         act = act_of(run.metadata, event.stage, event.generation, event.attempt)
         resumed = run.stages[event.stage].resumption is not None
         error, told = event_error(event), None if resumed else ENDS[act.kind]
-        away = act.kind == "notes" and error in AWAY
-        if error is not None and error != told and not away:
+        excused = error == AWAY if act.kind in APPENDING else False
+        excused = not self.calm and (excused or error == LATE)
+        if error is not None and error != told and not excused:
             yield f"{event.stage} ended with {error} at {claim.worker}, told: {act.kind}"
         if isinstance(event, e.StageAttemptFailed):
             self.spent[event.stage, event.generation] += 1
@@ -139,6 +162,21 @@ def event_error(event: Ended) -> str | None:
     if isinstance(event, e.StageAttemptFailed | e.StageFailed):
         return event.error.type
     return None
+
+
+def _repeated(theatre: Theatre, histories: Mapping[str, Sequence[StoredEvent]]) -> Iterator[str]:
+    """Yield the steps that were done again by an attempt that should have known better."""
+    recorded = {
+        (f"{run_id}:{event.stage}:{event.generation}", event.name): stored.version
+        for run_id, history in histories.items()
+        for stored in history
+        if stored.type == "step.completed"
+        and isinstance(event := open_envelope(stored).event, e.StepCompleted)
+    }
+    for place, name, token in theatre.steps:
+        version = recorded.get((place, name))
+        if version is not None and token > version:
+            yield f"step {name} of {place}, recorded at {version}, was done again by {token}"
 
 
 def _broken(promises: Promises, lives: Mapping[str, _Life]) -> Iterator[str]:

@@ -66,11 +66,11 @@ class Weather:
         if now >= self.until:
             return CALM
         if any(first <= now < last for first, last in self.outages):
-            return Fate(arrives=None, answered=None)
+            return LOST
         draw = self.chance.random
         there, back = self.delay(now), self.delay(now)
         if draw() < self.lost:
-            return Fate(arrives=None, answered=None)
+            return LOST
         if draw() < self.unanswered:
             return Fate(arrives=there, answered=None)
         if draw() < self.late:
@@ -96,6 +96,7 @@ class Fate:
 
 
 CALM = Fate(0.0, 0.0)
+LOST = Fate(None, None)
 
 
 @define
@@ -107,6 +108,9 @@ class Server:
         store: The store; none of its methods but `wait` may ever wait.
         acknowledged: The appends whose answer has arrived.
         sent: How often each operation was sent.
+        renewed: Each renewal that was accepted, with the newest position then.
+        taken: How many appends have arrived.
+        strikes: What befalls the process whose append is taken, by the number of the append.
         newest: The newest position that was appended.
         in_flight: How many requests have yet to arrive.
         waiting: Who waits for an append, and beyond which position.
@@ -116,6 +120,9 @@ class Server:
     store: Store
     acknowledged: list[Acknowledged] = Factory(list)
     sent: Counter[str] = Factory(Counter)
+    renewed: list[tuple[int, Renewal]] = Factory(list)
+    taken: int = 0
+    strikes: dict[int, Callable[[Process], None]] = Factory(dict)
     newest: int = 0
     in_flight: int = 0
     waiting: dict[Callable[[], object], int] = Factory(dict)
@@ -157,6 +164,8 @@ class Line:
         def call(store: Store) -> list[Verdict]:
             verdicts = at_once(store.append(asked))
             self._server.notice(verdicts)
+            self._server.taken += 1
+            self._server.strikes.pop(self._server.taken, _nothing)(self._process)
             return verdicts
 
         verdicts = await self._call(f"append {told}", call)
@@ -185,7 +194,14 @@ class Line:
 
     async def renew(self, renewals: Sequence[Renewal]) -> list[Renewal]:
         """Move due times."""
-        return await self._ask("renew", lambda s: s.renew(renewals))
+
+        def call(store: Store) -> list[Renewal]:
+            lost = at_once(store.renew(renewals))
+            kept = [each for each in renewals if each not in lost]
+            self._server.renewed += [(self._server.newest, each) for each in kept]
+            return lost
+
+        return await self._call("renew", call)
 
     async def runs(self, query: RunQuery) -> RunPage:
         """List runs."""
@@ -227,13 +243,14 @@ class Line:
             StoreUnavailable: None came.
         """
         answer = self._process.create_future()
-        fate = self._weather.fate(self._server.world.now)
+        if not self._process.alive:
+            await answer  # which never comes: it has crashed in this very step
+        fate = self._weather.fate(self._server.world.now) if self._process.connected else LOST
         if fate.arrives is not None:
             self._server.in_flight += 1
             self._server.world.later(fate.arrives, partial(self._arrive, name, call, fate, answer))
         if fate.answered is None:
-            lost = StoreUnavailable("The line is broken")
-            self._process.deliver(PATIENCE, partial(settle, answer, lost))
+            self._process.deliver(PATIENCE, partial(_break, answer))
         result: T = await answer
         return result
 
@@ -245,8 +262,10 @@ class Line:
         except Exception as error:  # noqa: BLE001 - whoever asked gets it
             result = error
         self._process.note(f"{name} -> {_brief(result)}")
-        if fate.answered is not None:
+        if fate.answered is not None and self._process.connected:
             self._process.deliver(fate.answered, partial(settle, answer, result))
+        elif fate.answered is not None:
+            self._process.deliver(PATIENCE, partial(_break, answer))
 
 
 def true_time(world: World) -> datetime:
@@ -267,6 +286,14 @@ def at_once(coroutine: Awaitable[T]) -> T:
         result: T = stop.value
         return result
     raise RuntimeError("a store that waits cannot be simulated")
+
+
+def _nothing(_: Process) -> None:
+    pass
+
+
+def _break(answer: Any) -> None:  # noqa: ANN401 - as `_arrive`
+    settle(answer, StoreUnavailable("The line is broken"))
 
 
 def _brief(result: object) -> str:

@@ -161,17 +161,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self._host.wake(self)
 
     def run_one(self, place: int) -> None:
-        """Run one of the callbacks that are ready."""
+        """Run one of the callbacks that are ready; the host has made this the running loop."""
         handle = self.ready.pop(place)
         if handle.cancelled():
             return
-        asyncio._set_running_loop(self)  # noqa: SLF001 - it is there for those who write loops
         try:
             handle.context.run(handle.callback, *handle.arguments)
         except Exception as error:  # noqa: BLE001 - as each loop does
             self.call_exception_handler({"message": "in a callback", "exception": error})
-        finally:
-            asyncio._set_running_loop(None)  # noqa: SLF001
 
     def create_future(self) -> asyncio.Future[Any]:
         """Make a future."""
@@ -216,7 +213,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def is_running(self) -> bool:
         """Tell whether one of its callbacks is running."""
-        return asyncio._get_running_loop() is self  # noqa: SLF001 - for those who write loops
+        return asyncio._get_running_loop() is self  # noqa: SLF001 - it is there for those who write loops
 
     def is_closed(self) -> bool:
         """Tell that this loop takes callbacks, also when none will ever run."""

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
+from logging import WARNING
 from typing import Any
 
 import structlog
@@ -88,7 +89,9 @@ def _listening(findings: list[str]) -> Generator[None]:
         raise structlog.DropEvent
 
     before = structlog.get_config()
-    structlog.configure(processors=[listen])
+    structlog.configure(
+        processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(WARNING)
+    )
     try:
         yield
     finally:

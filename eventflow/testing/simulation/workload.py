@@ -17,7 +17,7 @@ import eventflow as ef
 from eventflow.testing.simulation.world import Process
 
 PATIENT = ef.Retry(max_attempts=3, initial=0.2, factor=2.0, jitter=0.5)
-TIMEOUT = 6.0
+TIMEOUT = 3.0
 SIGNAL = "approval"
 
 Given = int | dict[str, int]
@@ -56,6 +56,9 @@ ENDS = {
     "dies": None,
     "waits": None,
     "waits for a signal": None,
+    "steps": None,
+    "steps, then raises": "builtins.ConnectionError",
+    "steps, then dies": None,
 }
 """What an attempt can do, and the error that it may end with."""
 
@@ -83,11 +86,11 @@ def value_of(stage: str, given: object) -> int:
 def act_of(
     metadata: Mapping[str, Any], stage: str, generation: int, number: int, kind: str = "acts"
 ) -> Act:
-    """Look up what an attempt, or a check, is to do; later generations just work."""
-    acts = metadata.get(kind, {}).get(stage, ()) if generation == 0 else ()
+    """Look up what an attempt, or a check, is to do."""
+    acts = metadata.get(kind, {}).get(f"{stage}.{generation}", ())
     if number <= len(acts):
         return Act(*acts[number - 1])
-    return Act("returns" if kind == "acts" else "ready")
+    return Act("returns" if kind == "acts" else "ready", metadata.get("pace", 0.0))
 
 
 class Theatre:
@@ -95,12 +98,16 @@ class Theatre:
 
     Attributes:
         findings: What was wrong.
+        steps: Each call of a step: its stage in a generation of a run, its name, and the token.
+        strikes: What befalls the process that begins a job, by the number of the job.
         most: How many jobs one worker may have in hand at once.
     """
 
     def __init__(self, most: int) -> None:
         self.findings: list[str] = []
+        self.steps: list[tuple[str, str, int]] = []
         self.most = most
+        self.strikes: dict[int, Callable[[Process], None]] = {}
         self._played: set[tuple[str, int]] = set()
         self._checks: dict[str, int] = {}
         self._busy: dict[Process, int] = {}
@@ -112,6 +119,9 @@ class Theatre:
         if (ctx.run_id, ctx.token) in self._played:
             self.findings.append(f"claim {ctx.token} of {ctx.run_id} was executed twice")
         self._played.add((ctx.run_id, ctx.token))
+        strike = self.strikes.pop(len(self._played), None)
+        if strike is not None:
+            strike(process)
         self._busy[process] = self._busy.get(process, 0) + 1
         if self._busy[process] > self.most and process.name.startswith("worker"):
             self.findings.append(f"{process.name} executes {self._busy[process]} jobs at once")
@@ -150,18 +160,40 @@ async def _play(ctx: ef.StageContext[Any], act: Act, process: Process) -> Any:  
     output = value_of(ctx.stage_id, ctx.input)
     if ctx.resume_state is not None:
         return output
-    await _work(act, process)
+    if not act.kind.startswith("steps"):
+        await _work(act, process)
     if act.kind == "notes":
         await ctx.log("halfway")
         await ctx.progress(0.5)
         await ctx.annotate("key", ctx.attempt)
+    elif act.kind.startswith("steps"):
+        output = await _in_steps(ctx, act, output, process)
     return _end(act, output)
+
+
+async def _in_steps(ctx: ef.StageContext[Any], act: Act, output: int, process: Process) -> int:
+    """Come to an output step by step; what was recorded before is not done again."""
+
+    async def part(number: int) -> int:
+        THEATRE.get().steps.append((ctx.idempotency_key, f"part[{number}]", ctx.token))
+        await asyncio.sleep(act.seconds / 8)
+        return number
+
+    async def rest(parts: list[int]) -> int:
+        THEATRE.get().steps.append((ctx.idempotency_key, "rest", ctx.token))
+        return output - sum(parts)
+
+    parts = await ctx.map([1, 2, 3], part, concurrency=2)
+    if act.kind == "steps, then dies":
+        process.crash()
+        await asyncio.Event().wait()
+    return sum(parts) + await ctx.step("rest", rest, parts)
 
 
 def _end(act: Act, output: int) -> Any:  # noqa: ANN401 - as `play`
     """Come to the end that an act has."""
     match act.kind:
-        case "raises":
+        case "raises" | "steps, then raises":
             raise ConnectionError("not this time")
         case "fails" | "gives up":
             return ef.Failed("not like this", retryable=act.kind == "fails")
@@ -170,9 +202,9 @@ def _end(act: Act, output: int) -> Any:  # noqa: ANN401 - as `play`
         case "exits":
             raise SystemExit(3)
         case "waits":
-            return ef.Suspended(Waiting(output), check_after=0.3, max_wait=6.0)
+            return ef.Suspended(Waiting(output), check_after=0.3, max_wait=3.0)
         case "waits for a signal":
-            return ef.Suspended(Waiting(output), check_after=None, max_wait=9.0, signal=SIGNAL)
+            return ef.Suspended(Waiting(output), check_after=None, max_wait=5.0, signal=SIGNAL)
         case _:
             return output
 

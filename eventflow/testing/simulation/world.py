@@ -1,5 +1,6 @@
 """Simulated processes under one virtual time: a seed chooses who goes on, and nothing else does."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from heapq import heappop, heappush
@@ -11,7 +12,7 @@ from eventflow.testing.simulation.loop import Handle, VirtualLoop
 STEP = 0.00002
 """Seconds that one step of any process takes."""
 
-MOST_STEPS = 200_000
+MOST_STEPS = 40_000
 
 
 class Stuck(AssertionError):
@@ -24,12 +25,14 @@ class Process(VirtualLoop):
     Attributes:
         name: What it is called in the trace.
         alive: Whether it has not crashed.
+        cut_off_until: The true time until which nothing goes from it or to it.
     """
 
     def __init__(self, world: "World", name: str, *, rate: float, offset: float) -> None:
         super().__init__(world, rate=rate, offset=offset)
         self.name = name
         self.alive = True
+        self.cut_off_until = 0.0
         self._world = world
         self._pauses = 0
 
@@ -54,6 +57,16 @@ class Process(VirtualLoop):
         if unnoticed:
             self.fall_behind(seconds)
         self._world.later(seconds, self._resume)
+
+    def cut_off(self, seconds: float) -> None:
+        """Let nothing go from it or to it for a while."""
+        self.note(f"is cut off for {seconds:.3f} s")
+        self.cut_off_until = self._world.now + seconds
+
+    @property
+    def connected(self) -> bool:
+        """Whether something may go from it or to it now."""
+        return self._world.now >= self.cut_off_until
 
     def deliver(self, delay: float, callback: Callable[[], object]) -> None:
         """Call something in this process after so many true seconds, if it is alive then."""
@@ -97,6 +110,7 @@ class World:
         self._runnable: list[VirtualLoop] = []
         self._timers: list[tuple[float, int, Callable[[], object]]] = []
         self._strikes: list[tuple[int, int, Callable[[], object]]] = []
+        self._running: VirtualLoop | None = None
         self._order = count()
 
     def process(self, name: str, *, rate: float = 1.0, offset: float = 0.0) -> Process:
@@ -111,16 +125,12 @@ class World:
         Raises:
             Stuck: It never ends.
         """
-        while not self.over:
-            self._fire()
-            if self._runnable:
-                self._step()
-            elif self._timers:
-                self.now = max(self.now, self._timers[0][0])
-            else:
-                raise Stuck("Nobody waits for anything that will ever happen")
-            if self.steps > MOST_STEPS:
-                raise Stuck(f"It is not over after {self.steps} steps, at {self.now:.1f} s")
+        try:
+            while not self.over:
+                self._go_on()
+        finally:
+            self._running = None
+            asyncio._set_running_loop(None)  # noqa: SLF001 - as `_step`
 
     def later(self, delay: float, callback: Callable[[], object]) -> None:
         """Call something after so many true seconds, outside any process."""
@@ -167,21 +177,35 @@ class World:
         for process in self.processes:
             process.destroy()
 
-    def _fire(self) -> None:
-        while self._timers and self._timers[0][0] <= self.now:
-            heappop(self._timers)[2]()
-        while self._strikes and self._strikes[0][0] <= self.steps:
-            heappop(self._strikes)[2]()
+    def _go_on(self) -> None:
+        """Let what is due happen, and one process take one step; or let time pass."""
+        timers, strikes = self._timers, self._strikes
+        while timers and timers[0][0] <= self.now:
+            heappop(timers)[2]()
+        while strikes and strikes[0][0] <= self.steps:
+            heappop(strikes)[2]()
+        if self._runnable:
+            self._step()
+        elif timers:
+            self.now = timers[0][0]
+        else:
+            raise Stuck("Nobody waits for anything that will ever happen")
+        if self.steps > MOST_STEPS:
+            raise Stuck(f"It is not over after {self.steps} steps, at {self.now:.1f} s")
 
     def _step(self) -> None:
         """Let one process take one step."""
-        chance = self._chance.random
-        loop = self._runnable[int(chance() * len(self._runnable))]
-        near = min(len(loop.ready), self._window)
+        chance, several = self._chance.random, len(self._runnable)
+        loop = self._runnable[0 if several == 1 else int(chance() * several)]
+        ready = loop.ready
+        near = min(self._window, len(ready))
         self.steps += 1
         self.now += STEP
+        if loop is not self._running:
+            self._running = loop
+            asyncio._set_running_loop(loop)  # noqa: SLF001 - it is there for those who write loops
         loop.run_one(0 if near == 1 else int(chance() * near))
-        if loop.listed and not loop.ready:
+        if not ready and loop.listed:
             self._unlist(loop)
 
     def _unlist(self, loop: VirtualLoop) -> None:
