@@ -3,6 +3,7 @@
 ```text
 EventflowError
 ├── WorkflowNotFound, RunNotFound, StageNotFound, OutputNotFound, ArtifactNotFound
+├── SubscriptionNotFound, DeadLetterNotFound
 ├── InvalidWorkflow                      when a workflow is built
 ├── InvalidData
 │   ├── InvalidInput, InvalidConfig      what a caller gave
@@ -50,6 +51,14 @@ class RunNotFound(EventflowError):
 
 class StageNotFound(EventflowError):
     """The workflow has no stage with this id."""
+
+
+class SubscriptionNotFound(EventflowError):
+    """The store has no subscription of this name."""
+
+
+class DeadLetterNotFound(EventflowError):
+    """The subscription has set no event aside at this position, or has replayed it since."""
 
 
 class OutputNotFound(EventflowError):

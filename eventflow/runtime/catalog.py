@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from eventflow.definition.workflow import Workflow
 from eventflow.errors import InvalidWorkflow, WorkflowNotFound
+from eventflow.runtime.listing import INTERNAL
 
 AnyWorkflow: TypeAlias = Workflow[Any, Any]
 
@@ -23,9 +24,18 @@ Workflows: TypeAlias = Iterable[AnyWorkflow] | Mapping[str, AnyWorkflow] | Workf
 
 
 class Catalog:
-    """Finds workflows by id, and knows which stages this process can execute."""
+    """Finds workflows by id, and knows which stages this process can execute.
 
-    def __init__(self, workflows: Workflows) -> None:
+    Args:
+        workflows: The workflows.
+        own: Whether they are eventflow's own.
+
+    Raises:
+        InvalidWorkflow: They are not workflows, or not told apart by their ids.
+    """
+
+    def __init__(self, workflows: Workflows, *, own: bool = False) -> None:
+        self._own = own
         self._source = workflows if isinstance(workflows, WorkflowSource) else None
         self._known: dict[str, AnyWorkflow] = {}
         self._claimable: dict[str, frozenset[str]] = {}
@@ -81,5 +91,10 @@ class Catalog:
         self._add(workflow)
 
     def _add(self, workflow: AnyWorkflow) -> None:
+        if workflow.id.startswith(INTERNAL) and not self._own:
+            raise InvalidWorkflow(
+                f'The id "{workflow.id}" begins with "{INTERNAL}", as only those of eventflow\'s '
+                "own workflows do; rename the workflow"
+            )
         self._known[workflow.id] = workflow
         self._claimable[workflow.id] = frozenset(stage.id for stage in workflow.stages)

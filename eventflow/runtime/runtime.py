@@ -29,6 +29,8 @@ from eventflow.runtime.requests import Creation, GivenConfig, RunOptions
 from eventflow.runtime.run import Run
 from eventflow.runtime.serving import termination
 from eventflow.runtime.settings import Settings
+from eventflow.runtime.subscription_doors import SubscriptionDoors
+from eventflow.runtime.subscriptions import Subscriptions
 from eventflow.runtime.unclaimable import UnclaimableRun
 from eventflow.runtime.values import INLINE_LIMIT
 from eventflow.runtime.worker import Worker
@@ -39,7 +41,7 @@ from eventflow.store.registry import redact
 WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
 
 
-class Runtime(HistoryDoors):
+class Runtime(HistoryDoors, SubscriptionDoors):
     """An application's access to its runs; after `start`, also a worker that executes them.
 
     Use it with `async with`. It belongs to the event loop in which it was opened.
@@ -169,6 +171,7 @@ class Runtime(HistoryDoors):
             workflow_priority=self._priority_of,
             chance=self._chance,
             worker=lambda: self._worker,
+            worker_id=self._worker_id,
             ai=self._ai,
         )
         self._opened = await opener.open()
@@ -176,9 +179,11 @@ class Runtime(HistoryDoors):
 
     async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
         """Stop and close; after an error without waiting for the jobs in hand."""
+        grace = 30.0 if error is None else 0.0
         try:
-            await self.stop(grace=30.0 if error is None else 0.0)
+            await self.stop(grace)
         finally:
+            await self._subscriptions.close(grace)
             opened, self._opened = self._open_parts, None
             await opened.close()
 
@@ -412,6 +417,10 @@ class Runtime(HistoryDoors):
         if self._opened is None:
             raise RuntimeNotOpen("The runtime is not open; use it inside `async with Runtime(...)`")
         return self._opened
+
+    @property
+    def _subscriptions(self) -> Subscriptions:
+        return self._open_parts.subscriptions
 
     @property
     def _store(self) -> Store:

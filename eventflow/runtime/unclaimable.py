@@ -5,6 +5,7 @@ from attrs import frozen
 from eventflow.engine.journal import Journal
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
+from eventflow.runtime.listing import INTERNAL
 from eventflow.runtime.logs import logger
 from eventflow.store.contract import DueJob, RunQuery
 
@@ -70,6 +71,8 @@ class Unclaimable:
         return [each for each in found if each is not None]
 
     def _missing(self, job: DueJob, workflow_id: str, fingerprint: str) -> UnclaimableRun | None:
+        if workflow_id.startswith(INTERNAL):
+            return None
         workflow = self._catalog.find(workflow_id)
         if workflow is not None and workflow.find(job.stage) is not None:
             return None

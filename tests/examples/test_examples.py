@@ -18,6 +18,12 @@ SHOWN = {
     "rerun.py": ["Hello, Ada Lovelace!", "Hi, Ada Lovelace!", "Good morning, Ada Lovelace!"],
     "retry.py": ["connected to example.org", "example.org is busy; again after 0.2 s"],
     "swap_stores.py": ["memory      the answer is 42", "the same on all 2 stores: True"],
+    "webhooks.py": [
+        "run.completed, answered with 503",
+        "run.completed, answered with 200",
+        "set aside after 3 attempts: run.failed",
+        "the server answered 503",
+    ],
     "two_processes.py": ["done by process", ": False", "exit code 0"],
 }
 HELPERS = {

@@ -56,6 +56,12 @@ def test_workflows_are_found_by_id(form: Callable[[], Any]) -> None:
         catalog.get("c")
 
 
+def test_ids_of_eventflow_itself_are_refused() -> None:
+    """Runs of such workflows are not listed, so nobody should have them by accident."""
+    with pytest.raises(ef.InvalidWorkflow, match="rename the workflow"):
+        Catalog([workflow("eventflow.mine")])
+
+
 def test_an_empty_catalog_says_so() -> None:
     """The error tells how to register a workflow."""
     with pytest.raises(ef.WorkflowNotFound, match=r"registered: none\. Pass it to Runtime"):

@@ -18,6 +18,7 @@ from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403
 from tests.scenarios.test_run_and_wait import *  # noqa: F403
 from tests.scenarios.test_steps import *  # noqa: F403
+from tests.scenarios.test_subscriptions import *  # noqa: F403
 from tests.scenarios.test_suspension import *  # noqa: F403
 from tests.scenarios.test_verify import *  # noqa: F403
 from tests.scenarios.test_waiting import *  # noqa: F403
