@@ -9,10 +9,11 @@ from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.divergence import Divergence, ReplayReport, Skipped
 from eventflow.testing.golden import GoldenMismatch, assert_golden
 from eventflow.testing.harness import ManualRuntime, runtime
-from eventflow.testing.history import Attempt, History, StageHistory
+from eventflow.testing.history import History
 from eventflow.testing.loading import load, load_all
 from eventflow.testing.replaying import replay
 from eventflow.testing.specification import Given, When, given, like
+from eventflow.testing.stage_history import Attempt, StageHistory
 from eventflow.testing.stages import StageOutcome, run_check, run_stage
 
 __all__ = [

@@ -180,7 +180,7 @@ def _values(history: History, workflow: Workflow[Any, Any]) -> Iterator[Mismatch
         for each in _within(fact.event, run):
             schema = _schema(each, workflow)
             if schema is not None:
-                yield from _misfits(each, schema, fact.version)
+                yield from _misfits(each, history.load(each.value), schema, fact.version)
 
 
 def _within(event: e.Event, run: RunState) -> Iterator[_Value]:
@@ -220,9 +220,9 @@ def _schema(value: _Value, workflow: Workflow[Any, Any]) -> Schema[Any] | None:
     return schemas[value.part]
 
 
-def _misfits(value: _Value, schema: Schema[Any], version: int) -> Iterator[Mismatch]:
+def _misfits(found: _Value, value: JSON, schema: Schema[Any], version: int) -> Iterator[Mismatch]:
     try:
-        schema.parse(value.value)
+        schema.parse(value)
     except InvalidData as error:
         for each in error.problems or (Problem("", str(error)),):
-            yield Mismatch(value.part, value.stage, each.path, each.reason, version)
+            yield Mismatch(found.part, found.stage, each.path, each.reason, version)

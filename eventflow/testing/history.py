@@ -3,212 +3,82 @@
 It only reads what was recorded, and needs neither a store nor the code that the run executed.
 """
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from typing import Self, overload
 
-from attrs import field, frozen
+import msgspec
+from attrs import evolve as evolved
 
 from eventflow.core import events as e
 from eventflow.core.plan import Plan
+from eventflow.core.references import VALUES, references, references_in
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState, effective, evolve, replay
-from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
+from eventflow.core.values import JSON
+from eventflow.engine.histories import read_histories
 from eventflow.errors import StageNotFound
 from eventflow.runtime.run import Run
+from eventflow.runtime.values import placed
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
-
-
-@frozen
-class Attempt:
-    """One claim of a stage's job: to execute the stage, or to check whether it may go on.
-
-    Attributes:
-        run: The run right behind the claim.
-        state: The stage right behind the claim.
-        claim: The event of the claim, as it is kept.
-        claimed: What that event says.
-        outcome: The event that the claim led to; None if there is none: a check that was not ready
-            yet, a run that was cancelled meanwhile, or a job that is still under way.
-        steps: The outputs of the durable steps that were completed under the claim, by name.
-    """
-
-    run: RunState = field(repr=False)
-    state: StageState = field(repr=False)
-    claim: Envelope = field(repr=False)
-    claimed: e.JobClaimed
-    outcome: Envelope | None = field(repr=False)
-    steps: Mapping[str, JSON] = field(factory=dict, repr=False)
-
-    @property
-    def stage(self) -> str:
-        """The stage."""
-        return self.claimed.stage
-
-    @property
-    def number(self) -> int:
-        """Which attempt of its generation it is, from 1."""
-        return self.claimed.attempt
-
-    @property
-    def kind(self) -> JobKind:
-        """Whether the stage is executed or checked."""
-        return self.claimed.kind
-
-    @property
-    def worker(self) -> str:
-        """Who claimed it."""
-        return self.claimed.worker
-
-    @property
-    def token(self) -> int:
-        """The version of the claim."""
-        return self.claim.version
-
-    @property
-    def claimed_at(self) -> datetime:
-        """When it began."""
-        return self.claim.recorded_at
-
-    @property
-    def ended_at(self) -> datetime | None:
-        """When its outcome was recorded."""
-        return None if self.outcome is None else self.outcome.recorded_at
-
-    @property
-    def error(self) -> ErrorInfo | None:
-        """Why it failed, if it did."""
-        return getattr(self.outcome.event, "error", None) if self.outcome is not None else None
-
-
-@frozen
-class StageHistory:
-    """What is recorded of one stage, as far as it counts: what it was given, did and gave.
-
-    Attributes:
-        id: The stage.
-        state: The stage as of the last event.
-        run: The run as the stage found it.
-        events: Every event that speaks of the stage, in its last generation.
-        claims: Every claim of it, executions and checks, in order.
-    """
-
-    id: str
-    state: StageState
-    run: RunState = field(repr=False)
-    events: tuple[Envelope, ...] = field(repr=False)
-    claims: tuple[Attempt, ...] = field(repr=False)
-
-    def __repr__(self) -> str:
-        return f'<StageHistory "{self.id}": {self.status}, {len(self.attempts)} attempts>'
-
-    @property
-    def status(self) -> Status:
-        """What it is now."""
-        return self.state.status
-
-    @property
-    def input(self) -> JSON:
-        """What it was given: the output of the group before, or the run's input."""
-        return self.run.input_of(self.state.group)
-
-    @property
-    def config(self) -> JSON:
-        """The config under which it was executed; None if it takes none."""
-        return self.run.config.get(self.id)
-
-    @property
-    def outputs(self) -> dict[str, JSON]:
-        """The outputs of the groups before, by stage id."""
-        return self.run.outputs_before(self.state.group)
-
-    @property
-    def output(self) -> JSON:
-        """What it gave; None while it has not completed."""
-        return self.state.output
-
-    @property
-    def metrics(self) -> Mapping[str, JSON]:
-        """What it measured."""
-        return self.state.metrics
-
-    @property
-    def artifacts(self) -> Mapping[str, JSON]:
-        """What it made."""
-        return self.state.artifacts
-
-    @property
-    def steps(self) -> Mapping[str, JSON]:
-        """The outputs of its durable steps, by name."""
-        return self.state.steps
-
-    @property
-    def error(self) -> ErrorInfo | None:
-        """The last error, also of an attempt that was made again."""
-        return self.state.error
-
-    @property
-    def attempts(self) -> tuple[Attempt, ...]:
-        """Its executions, in order."""
-        return tuple(each for each in self.claims if each.kind is JobKind.EXECUTE)
-
-    @property
-    def checks(self) -> tuple[Attempt, ...]:
-        """The checks that were made while it was suspended, in order."""
-        return tuple(each for each in self.claims if each.kind is JobKind.CHECK)
-
-    @property
-    def logs(self) -> tuple[e.StageLogged, ...]:
-        """The lines that it wrote."""
-        found = (envelope.event for envelope in self.events)
-        return tuple(event for event in found if isinstance(event, e.StageLogged))
-
-    @property
-    def annotations(self) -> tuple[e.RunAnnotated, ...]:
-        """The facts that it attached to the run."""
-        found = (envelope.event for envelope in self.events)
-        return tuple(event for event in found if isinstance(event, e.RunAnnotated))
+from eventflow.testing.stage_history import Attempt, StageHistory
 
 
 class History(Sequence[Envelope]):
     """The events of one run, in order, and what can be read out of them.
 
-    It is a sequence of envelopes. `History.of` makes one of events, `History.of_run` of a run.
+    It is a sequence of envelopes. `History.of` makes one of events, `History.of_run` of a run. In
+    its events and states, large values are references; `load` gives what they stand for.
 
     Args:
         events: The events of one run, from `run.created` on.
+        blobs: What references stand for, by key. What is not there stays a reference.
 
     Raises:
         ValueError: There are no events, they are not those of one run, or the first is missing.
     """
 
-    def __init__(self, events: Iterable[Envelope]) -> None:
+    def __init__(
+        self, events: Iterable[Envelope], blobs: Mapping[str, bytes] | None = None
+    ) -> None:
         self.events = tuple(events)
+        self.blobs: Mapping[str, bytes] = blobs or {}
         _refuse_what_is_no_history(self.events)
 
     @classmethod
-    def of(cls, events: Iterable[Envelope | StoredEvent]) -> Self:
-        """Make a history of events as a run or a store gives them.
+    def of(
+        cls, events: Iterable[Envelope | StoredEvent], blobs: Mapping[str, bytes] | None = None
+    ) -> Self:
+        """Make a history of events as a run or a store gives them, in any order.
 
         Raises:
             HistoryAltered: The data of an event cannot be read.
             ValueError: The events are not those of one run, from its first on.
         """
-        return cls(
+        opened = (
             each if isinstance(each, Envelope) else open_envelope(each)
             for each in sorted(events, key=lambda event: event.version)
         )
+        return cls(opened, blobs)
 
     @classmethod
     async def of_run(cls, run: Run) -> Self:
-        """Read the whole history of a run.
+        """Read the whole history of a run, and the blobs that it refers to.
 
         Raises:
+            BlobAltered, BlobNotFound: What an event refers to is not what was stored.
             RunNotFound: The store has no such run.
         """
-        return cls(await run.history())
+        events = await run.history()
+        if not any(references(each.event) for each in events):
+            return cls(events)
+        file = io.BytesIO()
+        await run.export(file)
+        file.seek(0)
+        (exported,) = read_histories(file)
+        return cls(events, exported.blobs)
 
     def __repr__(self) -> str:
         state = self.state()
@@ -272,11 +142,21 @@ class History(Sequence[Envelope]):
             raise ValueError(
                 f"run {self.run_id} has the versions 1 to {self.version}, not {version}"
             )
-        return History(each for each in self.events if each.version <= version)
+        return History((each for each in self.events if each.version <= version), self.blobs)
+
+    def load(self, value: JSON) -> JSON:
+        """Give a value of an event or a state with everything large in its place."""
+        return placed(value, self._contents)
+
+    def opened(self, event: e.Event) -> e.Event:
+        """Give an event with everything large in its place."""
+        names = VALUES.get(type(event), ()) if self._contents else ()
+        values = {name: self.load(getattr(event, name)) for name in names}
+        return evolved(event, **values) if values else event  # type: ignore[arg-type]
 
     def effective(self) -> "History":
         """Leave out what rewinds have cut."""
-        return History(effective(self.events))
+        return History(effective(self.events), self.blobs)
 
     def stages(self) -> tuple[StageHistory, ...]:
         """Give every stage that was scheduled, or carried over by a fork, in execution order."""
@@ -302,6 +182,7 @@ class History(Sequence[Envelope]):
             run=next(run for fact, run in self.moments if fact.version >= state.scheduled),
             events=tuple(self._events_of(state)),
             claims=tuple(each for each in self.attempts if each.stage == stage_id),
+            load=self.load,
         )
 
     @cached_property
@@ -325,6 +206,19 @@ class History(Sequence[Envelope]):
             for fact, run in self.moments
             if isinstance(event := fact.event, e.JobClaimed)
         )
+
+    @cached_property
+    def _contents(self) -> dict[str, JSON]:
+        """What the large values are, by the keys of their blobs."""
+        if not self.blobs:
+            return {}
+        keys = {
+            found.key
+            for envelope in self.events
+            for name in VALUES.get(type(envelope.event), ())
+            for found in references_in(getattr(envelope.event, name))
+        }
+        return {key: msgspec.json.decode(self.blobs[key]) for key in keys & self.blobs.keys()}
 
     @cached_property
     def _now(self) -> RunState:

@@ -46,4 +46,4 @@ def load_all(source: Source) -> Generator[History]:
         OSError: It cannot be read.
     """
     for each in read_histories(source):
-        yield History(each.envelopes())
+        yield History(each.envelopes(), each.blobs)

@@ -58,7 +58,8 @@ class Performed:
     """What came of a claim.
 
     Attributes:
-        event: What would be recorded of it; None if a check is not ready yet.
+        event: What would be recorded of it, with everything large in its place; None if a check is
+            not ready yet.
         recorded_at: When.
         next_check: When the next check would be due, if it is not ready yet.
         run: The run behind the event.
@@ -216,6 +217,14 @@ class Performer:
         said.noted += notes
         return said.performed(decided.events[len(notes)], decided.now, decided.run)
 
+    async def store(self, value: JSON) -> JSON:
+        """Give a value as it would stand in an event: itself, or a reference to a large one."""
+        return await Values(self.blobs).stored(value)
+
+    async def load(self, value: JSON) -> JSON:
+        """Give a value of an event or a state with everything large in its place."""
+        return await Values(self.blobs).loaded(value)
+
     def _source(self, state: StageState) -> AISource:
         """Choose what answers the calls of an attempt: by default, its own recorded calls."""
         if self.ai is not None:
@@ -236,10 +245,11 @@ def performer(
     clock: ManualClock | None = None,
     ai: AISource | None = None,
     history: Sequence[e.Fact] | None = None,
+    blobs: BlobStore | None = None,
 ) -> Generator[Performer, None, None]:
     """Give what calls stages; at the end its threads are not waited for."""
     threads = ThreadPoolExecutor(thread_name_prefix="eventflow-testing")
     try:
-        yield Performer(threads, clock, ai=ai, history=history)
+        yield Performer(threads, clock, blobs or MemoryBlobs(), ai, history)
     finally:
         threads.shutdown(wait=False, cancel_futures=True)

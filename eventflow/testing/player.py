@@ -10,9 +10,10 @@ from eventflow.core.state import RunState
 from eventflow.core.values import JSON, JobKind
 from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.divergence import Divergence, ReplayReport, Skipped
-from eventflow.testing.history import Attempt, History
+from eventflow.testing.history import History
 from eventflow.testing.ignoring import ignoring
 from eventflow.testing.performing import Performed, Performer
+from eventflow.testing.stage_history import Attempt
 from eventflow.testing.telling import compared, told
 from eventflow.testing.what_if import Changes
 
@@ -78,7 +79,11 @@ class Player:
         steps = _Served(answers)
         performed = await self.perform(run, changed(state, steps=steps), _random_of(claim))
         version = claim.token if claim.outcome is None else claim.outcome.version
-        found = [*_in_outcome(claim, performed), *_in_steps(claim, performed, steps)]
+        recorded = {name: self.history.load(output) for name, output in claim.steps.items()}
+        found = [
+            *self._in_outcome(claim, performed),
+            *_in_steps(recorded, performed.steps, steps),
+        ]
         for number, each in enumerate(found):
             self.divergences.append(
                 Divergence(
@@ -102,7 +107,22 @@ class Player:
         stage = workflow.stage(state.id)
         return await self._calls.perform(run, state, stage, workflow, random)
 
-    def report(self, ignore: Collection[str]) -> ReplayReport:
+    def _in_outcome(self, claim: Attempt, performed: Performed) -> Iterator[Difference]:
+        outcome = claim.outcome
+        old = told(None, claim.claimed_at)
+        if outcome is not None:
+            old = told(self.history.opened(outcome.event), outcome.recorded_at)
+        return compared(old, told(performed.event, performed.recorded_at))
+
+    async def gave(self, stage_id: str, output: JSON) -> None:
+        """Take an output of a stage as it would be stored."""
+        self.outputs[stage_id] = await self._calls.store(output)
+
+    async def load(self, value: JSON) -> JSON:
+        """Give a value with everything large in its place."""
+        return await self._calls.load(value)
+
+    async def report(self, ignore: Collection[str]) -> ReplayReport:
         """Give what came of it."""
         ignored = ignoring(ignore)
         return ReplayReport(
@@ -113,7 +133,7 @@ class Player:
             ),
             executed=self._executed,
             skipped=tuple(self.skipped),
-            outputs=self.outputs,
+            outputs={name: await self.load(output) for name, output in self.outputs.items()},
         )
 
 
@@ -141,18 +161,12 @@ def _random_of(claim: Attempt) -> float:
     return outcome.random if isinstance(outcome, e.StageAttemptFailed) else ANY_RANDOM
 
 
-def _in_outcome(claim: Attempt, performed: Performed) -> Iterator[Difference]:
-    outcome = claim.outcome
-    old = told(None, claim.claimed_at)
-    if outcome is not None:
-        old = told(outcome.event, outcome.recorded_at)
-    return compared(old, told(performed.event, performed.recorded_at))
-
-
-def _in_steps(claim: Attempt, performed: Performed, steps: _Served) -> Iterator[Difference]:
+def _in_steps(
+    recorded: Mapping[str, JSON], called: Mapping[str, JSON], steps: _Served
+) -> Iterator[Difference]:
     """Find steps that were not recorded, and those that were and are not asked for any more."""
-    old = {name: output for name, output in claim.steps.items() if name not in steps.asked}
-    return differences({"steps": old}, {"steps": dict(performed.steps)})
+    forgotten = {name: output for name, output in recorded.items() if name not in steps.asked}
+    return differences({"steps": forgotten}, {"steps": dict(called)})
 
 
 def _traceback(event: e.Event | None) -> str | None:

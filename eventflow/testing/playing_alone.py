@@ -28,7 +28,7 @@ async def _play_stage(player: Player, stage_id: str) -> None:
         run = _as_found(player, claim.run)
         performed = await player.play(claim, run, claim.state)
         if isinstance(performed.event, e.StageCompleted):
-            player.outputs[stage_id] = performed.event.output
+            await player.gave(stage_id, performed.event.output)
 
 
 def _as_found(player: Player, run: RunState) -> RunState:

@@ -15,9 +15,9 @@ from eventflow.core.values import JSON, JobKind, Status
 from eventflow.definition.workflow import AnyStage
 from eventflow.testing.differences import MISSING, differences
 from eventflow.testing.divergence import Divergence
-from eventflow.testing.history import Attempt
 from eventflow.testing.performing import Performed
 from eventflow.testing.player import Player
+from eventflow.testing.stage_history import Attempt
 
 LEASE = timedelta(hours=1)
 
@@ -47,7 +47,7 @@ class _PlayingOn:
                 self._player.missing(stage_id)
         for stage in self._workflow.stages:
             await self._stage(stage)
-        self._compare_endings()
+        await self._compare_endings()
 
     async def _stage(self, stage: AnyStage) -> None:
         if stage.id in self._player.otherwise.outputs:
@@ -90,7 +90,7 @@ class _PlayingOn:
             if suspended and found.resumption is not None:
                 found = changed(found, resumption=Resumption(state, found.resumption.signal))
             performed = await self._player.play(claim, run, found)
-            self._note(stage_id, performed)
+            await self._note(stage_id, performed)
             if isinstance(performed.event, e.StageSuspended):
                 state, suspended = performed.event.state, True
             elif isinstance(performed.event, e.StageCompleted | e.StageFailed):
@@ -105,9 +105,12 @@ class _PlayingOn:
         """Compare an output that came earlier than recorded with the one that came in the end."""
         recorded = self._now.stages[claim.stage]
         in_time = claim.outcome is not None and isinstance(claim.outcome.event, e.StageCompleted)
-        if in_time or recorded.status is not Status.COMPLETED or isinstance(event, e.StageFailed):
+        if in_time or recorded.status is not Status.COMPLETED:
             return
-        for each in differences({"output": recorded.output}, {"output": event.output}):
+        if not isinstance(event, e.StageCompleted):
+            return
+        output = self._history.load(recorded.output)
+        for each in differences({"output": output}, {"output": event.output}):
             found = Divergence(claim.stage, each.path, each.old, each.new, claim.number)
             self._player.divergences.append(found)
 
@@ -115,14 +118,14 @@ class _PlayingOn:
         """Execute a stage that was never executed, as its first attempt."""
         run, found = self._as_found(self._now, self._first_claim(stage_id))
         performed = await self._player.perform(run, found)
-        self._note(stage_id, performed)
+        await self._note(stage_id, performed)
         new = self._statuses[stage_id]
         self._player.divergences.append(Divergence(stage_id, "status", MISSING, new))
 
-    def _note(self, stage_id: str, performed: Performed) -> None:
+    async def _note(self, stage_id: str, performed: Performed) -> None:
         self._statuses[stage_id] = performed.run.stages[stage_id].status
         if isinstance(performed.event, e.StageCompleted):
-            self._player.outputs[stage_id] = performed.event.output
+            await self._player.gave(stage_id, performed.event.output)
 
     def _as_found(self, run: RunState, state: StageState) -> tuple[RunState, StageState]:
         """Give the run as a stage finds it behind what the stages before it gave now."""
@@ -157,15 +160,15 @@ class _PlayingOn:
             claim=Claim(now.version + 1, "replay", JobKind.EXECUTE, now.recorded_at + LEASE),
         )
 
-    def _compare_endings(self) -> None:
+    async def _compare_endings(self) -> None:
         old: dict[str, JSON] = {"status": self._now.status}
         if self._now.status is Status.COMPLETED:
-            old["output"] = self._now.output
-        for each in differences(old, self._ending()):
+            old["output"] = self._history.load(self._now.output)
+        for each in differences(old, await self._ending()):
             found = Divergence(None, each.path, each.old, each.new, version=self._now.version)
             self._player.divergences.append(found)
 
-    def _ending(self) -> dict[str, JSON]:
+    async def _ending(self) -> dict[str, JSON]:
         """Say how the run ends now: with an output, or as its first stage without one."""
         outputs = self._player.outputs
         for stage in self._workflow.stages:
@@ -173,4 +176,4 @@ class _PlayingOn:
                 return {"status": self._statuses.get(stage.id, Status.PENDING)}
         last = [stage.id for stage in self._workflow.groups[-1]]
         output = outputs[last[0]] if len(last) == 1 else {each: outputs[each] for each in last}
-        return {"status": Status.COMPLETED, "output": output}
+        return {"status": Status.COMPLETED, "output": await self._player.load(output)}

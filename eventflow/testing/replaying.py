@@ -11,6 +11,7 @@ from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import StageNotFound
 from eventflow.runtime.ai import AISource
 from eventflow.runtime.requests import UNCHANGED
+from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.testing.clock import ManualClock
 from eventflow.testing.divergence import ReplayReport
 from eventflow.testing.history import History
@@ -86,10 +87,18 @@ async def replay(
         steps=steps or {},
     )
     chosen = _chosen(history, workflow, from_stage, stages)
-    with performer(clock, ai, history) as calls:
+    with performer(clock, ai, history, await _blobs(history)) as calls:
         player = Player(history, otherwise, calls, checks=checks)
         await (play_on if feed else play_alone)(player, chosen)
-    return player.report(ignore)
+        return await player.report(ignore)
+
+
+async def _blobs(history: History) -> MemoryBlobs:
+    """Put the blobs of a history where stages find them."""
+    blobs = MemoryBlobs()
+    for data in history.blobs.values():
+        await blobs.put(data)
+    return blobs
 
 
 def _chosen(
