@@ -10,6 +10,9 @@ from eventflow.core.values import Status
 RUN_HELP = 'The run\'s id, the beginning of it, or "latest".'
 
 Flag: TypeAlias = Annotated[bool, Parameter(negative=(), show_default=False)]
+Whole: TypeAlias = Annotated[
+    Flag, Parameter(help="With --json: put large values, which are kept apart, in their place.")
+]
 RunName: TypeAlias = Annotated[str, Parameter(help=RUN_HELP, completer=completing.runs)]
 WorkflowName: TypeAlias = Annotated[
     str, Parameter(help="The workflow's id.", completer=completing.workflows)

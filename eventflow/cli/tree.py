@@ -41,6 +41,7 @@ RUN: Branch = MappingProxyType(
         "fork": Leaf("run_fork:fork", "Go on from a stage in a new run."),
         "signal": Leaf("run_signal:signal_run", "Tell a run what a stage waits for."),
         "diff": Leaf("run_diff:diff", "Tell where two versions of a run differ, or two runs."),
+        "verify": Leaf("run_verify:verify_run", "Prove that a run is what was recorded."),
         "export": Leaf("run_export:export_runs", "Write runs to a history file."),
         "import": Leaf("run_import:import_runs", "Append the runs of a history file."),
     }
@@ -51,6 +52,7 @@ STORE: Branch = MappingProxyType(
         "migrate": Leaf("store_migrate:migrate", "Bring a store to the version of this release."),
         "check": Leaf("store_check:check", "Look whether a store is well."),
         "stats": Leaf("store_stats:stats", "Count what a store holds."),
+        "verify": Leaf("store_verify:verify", "Prove that all of a store is what was recorded."),
         "copy": Leaf("store_copy:copy", "Copy all runs to another store."),
     }
 )

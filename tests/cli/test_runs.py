@@ -1,9 +1,13 @@
 """What the commands tell of runs: tables for people, data for programs, and nothing else."""
 
 import re
+import sqlite3
+from contextlib import closing
 
+import msgspec
 import pytest
 
+from eventflow.cli.exits import Exit
 from tests.cli.conftest import Seed
 from tests.cli.typed import Shell
 
@@ -99,6 +103,45 @@ def test_a_state_is_as_of_a_version(shell: Shell, seed: Seed) -> None:
     assert (state["version"], state["status"]) == (4, "running")
     assert "as of version 4" in shell("run", "state", seed.completed, "--at", "4").out
     assert shell("run", "state", seed.completed, "--json").data["status"] == "completed"
+
+
+def test_large_values_are_kept_apart_and_put_in_their_place(shell: Shell, seed: Seed) -> None:
+    """A large value is shown by its size and key, and as itself on demand."""
+    text = "word " * 20_000
+    (shell.folder / "large.json").write_text(msgspec.json.encode(text).decode())
+    assert shell("run", "create", "words", "-i", "@large.json", "-y").code == 0
+    assert "100.0 kB kept apart as sha256:" in shell("run", "show", "latest").out
+    for command in ("show", "state"):
+        apart = shell("run", command, "latest", "--json").data["input"]
+        assert apart["$blob"].startswith("sha256:")
+        assert shell("run", command, "latest", "--json", "--whole").data["input"] == text
+
+
+def test_a_run_is_proven(shell: Shell, seed: Seed) -> None:
+    """A run and a store that nobody altered are proven, with the hash to keep elsewhere."""
+    history = shell("run", "history", seed.completed, "--json").data
+    verdict = shell("run", "verify", seed.completed, "--json").data
+    assert verdict["head"] == history[-1]["hash"]
+    whole = shell("store", "verify", "--json").data
+    assert whole["runs"] == 3
+    assert len(whole["root"]) == 64
+    assert f"Root {whole['root']}" in shell("store", "verify").err
+
+
+def test_what_was_altered_is_named(shell: Shell, seed: Seed) -> None:
+    """A store that somebody wrote into past all guards is found out, with run and version."""
+    with closing(sqlite3.connect(shell.folder / "log.db")) as connection, connection:
+        for (name,) in connection.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("UPDATE events SET data = CAST(replace(data, 'flaky', 'solid') AS BLOB)")
+    for command in (("run", "verify", seed.completed), ("store", "verify")):
+        answer = shell(*command)
+        assert answer.code == Exit.ALTERED
+        assert seed.completed in answer.err
+        assert "version 1" in answer.err
+        assert answer.out == ""
 
 
 def test_a_tail_of_an_ended_run_ends(shell: Shell, seed: Seed) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from eventflow.cli.arguments import Flag, RunName
+from eventflow.cli.arguments import Flag, RunName, Whole
 from eventflow.cli.looking import Shown, as_json, following, look
-from eventflow.cli.output import print_json
+from eventflow.cli.output import as_data, print_json
 from eventflow.cli.session import Place, SessionArgument
 
 _PAUSE = 0.2
@@ -19,6 +19,7 @@ async def show_run(
     *,
     watch: Annotated[Flag, Parameter(alias="-w")] = False,
     traceback: Flag = False,
+    whole: Whole = False,
     session: SessionArgument,
 ) -> None:
     """Show a run: its stages, its timeline, how it ended.
@@ -34,7 +35,9 @@ async def show_run(
             if sys.stdout.isatty() and not session.json:
                 return
         if session.json:
-            print_json(as_json(shown))
+            data = as_data(as_json(shown))
+            handle = place.runtime.run(shown.state.run_id)
+            print_json(await handle.load(data) if whole else data)
             return
         from eventflow.cli.draw.run import draw_run  # noqa: PLC0415 - it loads rich
 

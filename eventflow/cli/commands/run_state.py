@@ -4,10 +4,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from eventflow.cli.arguments import RunName
+from eventflow.cli.arguments import RunName, Whole
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
-from eventflow.cli.output import print_json
+from eventflow.cli.output import as_data, print_json
 from eventflow.cli.session import SessionArgument
 
 
@@ -16,6 +16,7 @@ async def show_state(
     /,
     *,
     at: Annotated[int | None, Parameter(alias="-a")] = None,
+    whole: Whole = False,
     session: SessionArgument,
 ) -> None:
     """Tell what a run is, or was as of a version.
@@ -30,9 +31,11 @@ async def show_state(
             raise CommandError(
                 f"Run {found.run.run_id} has the versions 1 to {newest}, not {at}", Exit.NOT_FOUND
             )
-        state = await place.runtime.run(found.run.run_id).state(at)
+        handle = place.runtime.run(found.run.run_id)
+        state = await handle.state(at)
         if session.json:
-            print_json(state)
+            data = as_data(state)
+            print_json(await handle.load(data) if whole else data)
             return
         from eventflow.cli.draw.state import draw_state  # noqa: PLC0415 - it loads rich
 
