@@ -61,7 +61,10 @@ _EXITS: tuple[
     tuple[type[errors.EventflowError] | tuple[type[errors.EventflowError], ...], Exit], ...
 ]
 _EXITS = (
-    ((errors.WorkflowNotFound, errors.RunNotFound, errors.StageNotFound), Exit.NOT_FOUND),
+    (
+        (errors.WorkflowNotFound, errors.RunNotFound, errors.StageNotFound, errors.BlobNotFound),
+        Exit.NOT_FOUND,
+    ),
     ((errors.StoreUnavailable, errors.SchemaTooNew), Exit.UNAVAILABLE),
     (errors.HistoryAltered, Exit.ALTERED),
     ((errors.RunFailed, errors.RunCancelled), Exit.RUN_FAILED),
@@ -76,6 +79,8 @@ _EXITS = (
             errors.InvalidSettings,
             errors.InvalidWorkflow,
             errors.UnknownStore,
+            errors.InvalidCheckpoint,
+            errors.InvalidKey,
         ),
         Exit.USAGE,
     ),

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import asdict
 
 from eventflow.cli.output import one_line
-from eventflow.cli.wording import duration, pairs, shortened, value, when
+from eventflow.cli.wording import duration, money, pairs, shortened, size, value, when
 from eventflow.core import events as e
 from eventflow.core.values import ErrorInfo, JobKind
 
@@ -59,6 +59,24 @@ def _failed(event: e.StageFailed | e.RunFailed) -> str:
     return told_error(event.error)
 
 
+def _step_completed(event: e.StepCompleted) -> str:
+    return f"step {one_line(event.name)}, output {value(event.output, MOST)}"
+
+
+def _called(event: e.AICalled) -> str:
+    used, price = event.tokens, event.cost
+    parts = [one_line(event.requested_model)]
+    parts += [f"{used.input:,} + {used.output:,} tokens"] if used is not None else []
+    parts += [money(price)] if price is not None else []
+    parts += [duration(event.duration)]
+    parts += [told_error(event.error)] if event.error is not None else []
+    return ", ".join(parts)
+
+
+def _saved(event: e.ArtifactSaved) -> str:
+    return f"{one_line(event.name)}, {size(event.size)}"
+
+
 def _lease_expired(event: e.LeaseExpired) -> str:
     return f"{one_line(event.worker)}: {event.reason}"
 
@@ -97,6 +115,9 @@ _SAYS: Mapping[type[object], Callable[[Any], str]] = MappingProxyType(
         e.StageScheduled: _scheduled,
         e.JobClaimed: _claimed,
         e.StageCompleted: _completed,
+        e.StepCompleted: _step_completed,
+        e.AICalled: _called,
+        e.ArtifactSaved: _saved,
         e.StageAttemptFailed: _attempt_failed,
         e.StageFailed: _failed,
         e.StageSuspended: _suspended,

@@ -53,6 +53,10 @@ STORE: Branch = MappingProxyType(
         "check": Leaf("store_check:check", "Look whether a store is well."),
         "stats": Leaf("store_stats:stats", "Count what a store holds."),
         "verify": Leaf("store_verify:verify", "Prove that all of a store is what was recorded."),
+        "checkpoint": Leaf(
+            "store_checkpoint:checkpoint",
+            "Prove the whole log of a store, and sign how long it is.",
+        ),
         "copy": Leaf("store_copy:copy", "Copy all runs to another store."),
     }
 )
@@ -63,10 +67,16 @@ WORKFLOW: Branch = MappingProxyType(
         "schema": Leaf("workflow_schema:schema", "Print the JSON Schema of a workflow."),
     }
 )
+AI: Branch = MappingProxyType(
+    {
+        "costs": Leaf("ai_costs:costs", "Tell what calls of models cost."),
+    }
+)
 BRANCHES: Mapping[str, tuple[str, Branch]] = MappingProxyType(
     {
         "run": ("Look at runs, create them, and act on them.", RUN),
         "store": ("Make stores, look after them, and move what they hold.", STORE),
+        "ai": ("Look at the calls of models.", AI),
         "workflow": ("Look at the workflows of the application.", WORKFLOW),
     }
 )

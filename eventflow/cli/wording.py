@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -11,6 +12,7 @@ from eventflow.store.inspection import Inspection
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _KILO = 1000
+_CENT = Decimal("0.01")
 
 
 def duration(seconds: float) -> str:
@@ -64,6 +66,12 @@ def pairs(data: Mapping[str, object]) -> str:
 def shortened(text: str, most: int) -> str:
     """Cut off what is beyond so many characters."""
     return text if len(text) <= most else f"{text[: max(most - 1, 0)]}…"
+
+
+def money(dollars: Decimal) -> str:
+    """Write an amount in US dollars, to the cent, or as small as it is."""
+    digits = 2 if dollars == 0 or dollars >= _CENT else 6
+    return f"${dollars:,.{digits}f}"
 
 
 def size(octets: int) -> str:

@@ -1,6 +1,6 @@
 """Measures the parts of the benchmark one after another, each on stores of its own."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from types import MappingProxyType
@@ -218,7 +218,7 @@ async def memory(bench: Bench) -> AsyncIterator[Figure]:
 
 
 @asynccontextmanager
-async def _working(url: str) -> AsyncIterator[Runtime]:
+async def _working(url: str) -> AsyncGenerator[Runtime]:
     """Open a runtime that works on an empty store, and is warm."""
     async with Runtime(url, [TRIVIAL], concurrency=CONCURRENCY) as runtime:
         await runtime.start()

@@ -40,7 +40,7 @@ async def bench(
     backlog: Annotated[list[int] | None, Parameter(negative=())] = None,
     session: SessionArgument,
 ) -> None:
-    """Measure completed runs a second, latency, claims, memory, beside the bare store.
+    """Measure how fast a store is, beside its bare speed: runs, latency, claims, memory.
 
     Everything is done in empty stores beside the one that is named, on the same disk or in the
     same database, which are removed at the end; the store itself is neither read nor changed.

@@ -1,11 +1,13 @@
 """`eventflow run export`: runs as a history file, which anybody can verify."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from eventflow.cli import completing
 from eventflow.cli.arguments import RUN_HELP, Flag, Metadata, OfWorkflow, Statuses
+from eventflow.cli.checkpoints import read_given_checkpoint
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.finding import find_run
 from eventflow.cli.long_work import resumable
@@ -27,6 +29,7 @@ async def export_runs(
     status: Statuses = None,
     workflow: OfWorkflow = None,
     metadata: Metadata = None,
+    checkpoint: Path | None = None,
     force: Flag = False,
     session: SessionArgument,
 ) -> None:
@@ -34,12 +37,14 @@ async def export_runs(
 
     Args:
         output: The file, compressed if it ends in .gz; or - for stdout.
+        checkpoint: A checkpoint: let the file carry the proof that its runs are in that log.
         force: Replace a file that is there.
     """
     from eventflow.cli.draw.progress import progress  # noqa: PLC0415 - it loads rich
 
     if output == STDOUT and session.json:
         raise CommandError("--json says what was exported on stdout, where -o - puts the file")
+    signed = None if checkpoint is None else read_given_checkpoint(checkpoint)
     async with session.looking() as place:
         query = RunQuery(
             run_ids=await _ids(place, runs),
@@ -56,6 +61,7 @@ async def export_runs(
                     query,
                     output,
                     overwrite=force,
+                    checkpoint=signed,
                     progress=lambda so_far: tell(so_far.runs, None),
                 )
             except FileExistsError:

@@ -12,7 +12,8 @@ from eventflow.cli.looking import Shown
 from eventflow.cli.output import one_line
 from eventflow.cli.telling import told_error
 from eventflow.cli.timeline import Row
-from eventflow.cli.wording import between, pairs, value, when
+from eventflow.cli.wording import between, count, money, pairs, value, when
+from eventflow.core.projection import project
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo
@@ -61,6 +62,10 @@ def facts(state: RunState, now: datetime) -> Table:
     if state.forked_from is not None:
         origin = state.forked_from
         drawn.add_row("forked from", f"{origin.run_id} at version {origin.version}")
+    ai = project(state).run.ai
+    if ai is not None:
+        spent = f"{count(ai.spent.calls, 'call')} of models, {money(ai.spent.cost)}"
+        drawn.add_row("spent", f"{spent}, of which {money(ai.effective.cost)} still counts")
     drawn.add_row("input", cell(value(state.input, _MOST)))
     return drawn
 
