@@ -14,6 +14,7 @@ from tests.architecture.sources import ROOT
 
 ENTRY_POINTS = {
     "console_scripts": {"eventflow": "eventflow.cli.main:main"},
+    "pytest11": {"eventflow_pytest": "eventflow_pytest"},
     "eventflow.stores": {
         "memory": "eventflow.store.memory:connect",
         "sqlite": "eventflow_sqlite:connect",
