@@ -29,6 +29,7 @@ from eventflow.store.contract import (
 )
 from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.store.memory_jobs import Job, Jobs
+from eventflow.store.rebuilding import Derive
 
 
 async def connect(url: str) -> "MemoryStore":
@@ -150,6 +151,23 @@ class MemoryStore:
         """Tell the time."""
         self._refuse_closed()
         return self._now()
+
+    async def rebuild(self, derive: Derive, progress: Callable[[int], object]) -> int:
+        """Put derived rows in the place of all that there are; no other task runs in between."""
+        self._refuse_closed()
+        claimed = {run_id: self._jobs.of(run_id) for run_id in self._runs}
+        rebuilt = [
+            derive(run.events, {stage: job.row for stage, job in claimed[run_id].items()})
+            for run_id, run in self._runs.items()
+        ]
+        self._jobs, self._keys = Jobs(), {}
+        for each in rebuilt:
+            run, row = self._runs[each.operation.run_id], each.operation.changes.run
+            run.row, run.metadata, run.stages = row, _encoded(row.metadata), {}
+            self._write_rows(each.operation, run)
+            self._keys.update(dict.fromkeys(each.keys, row.run_id))
+        progress(len(self._log))
+        return len(rebuilt)
 
     async def close(self) -> None:
         """Refuse everything from now on."""

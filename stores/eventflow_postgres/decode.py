@@ -93,7 +93,7 @@ def projection(record: Record) -> Projection:
             ai=None if record["ai"] is None else _ai.decode(record["ai"]),
         ),
         stages=tuple(_stage(row) for row in record["stages"]),
-        jobs=tuple(_job(row) for row in record["jobs"]),
+        jobs=tuple(job(row) for row in record["jobs"]),
     )
 
 
@@ -102,6 +102,7 @@ def _stage(row: Sequence[Any]) -> StageRow:
     return StageRow(stage, group, Status(status), generation, attempt, started_at, ended_at)
 
 
-def _job(row: Sequence[Any]) -> JobRow:
+def job(row: Sequence[Any]) -> JobRow:
+    """Read a job."""
     stage, kind, scheduled, due_at, token, leased = row
     return JobRow(stage, JobKind(kind), scheduled, due_at, token, leased)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from eventflow.core.projection import Changes, JobRow, StageRow
+from eventflow.core.projection import Changes, JobRow, RunRow, StageRow
 from eventflow.core.values import JSON
 from eventflow.store.contract import Operation, StoredEvent
 from eventflow_postgres.text import escaped
@@ -60,12 +60,22 @@ def _operation(operation: Operation) -> Row:
         run.priority,
         run.generation,
         run.fingerprint,
-        _json.encode(run.metadata).decode() if operation.expected == 0 else None,
+        metadata_json(run) if operation.expected == 0 else None,
         run.created_at,
         run.started_at,
         run.ended_at,
-        _json.encode(run.ai).decode() if run.ai is not None else None,
+        ai_json(run),
     )
+
+
+def metadata_json(run: RunRow) -> str:
+    """Write what the application attached to a run."""
+    return _json.encode(run.metadata).decode()
+
+
+def ai_json(run: RunRow) -> str | None:
+    """Write what the calls of models of a run came to, if there were any."""
+    return _json.encode(run.ai).decode() if run.ai is not None else None
 
 
 def _labels(number: int, operation: Operation) -> Iterator[Row]:
@@ -94,10 +104,11 @@ def _stages(number: int, operation: Operation) -> Iterator[Row]:
     for stage in changes.dropped_stages:
         yield (number, operation.run_id, stage, True, *[None] * 6)
     for row in changes.stages:
-        yield (number, operation.run_id, row.stage, False, *_stage(row))
+        yield (number, operation.run_id, row.stage, False, *stage_row(row))
 
 
-def _stage(row: StageRow) -> Row:
+def stage_row(row: StageRow) -> Row:
+    """Lay out what may change of a stage."""
     return (
         row.group,
         row.status.value,
@@ -113,10 +124,11 @@ def _jobs(number: int, operation: Operation) -> Iterator[Row]:
     for stage in changes.dropped_jobs:
         yield (number, operation.run_id, stage, True, *[None] * 8)
     for row in changes.jobs:
-        yield (number, operation.run_id, row.stage, False, *_job(row, changes, operation.events))
+        yield (number, operation.run_id, row.stage, False, *job_row(row, changes, operation.events))
 
 
-def _job(row: JobRow, changes: Changes, events: Sequence[StoredEvent]) -> Row:
+def job_row(row: JobRow, changes: Changes, events: Sequence[StoredEvent]) -> Row:
+    """Lay out a job, without the position of the event that scheduled it."""
     return (
         changes.run.workflow_id,
         changes.run.priority,

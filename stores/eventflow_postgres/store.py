@@ -1,7 +1,7 @@
 """The store on PostgreSQL: many processes on one log; it adds no rule to the contract."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from eventflow.store.contract import (
@@ -13,12 +13,14 @@ from eventflow.store.contract import (
     StoredEvent,
     Verdict,
 )
+from eventflow.store.rebuilding import Derive
 from eventflow_postgres.address import Address, parse_address
 from eventflow_postgres.blobs import PostgresBlobs
 from eventflow_postgres.connections import Connections
 from eventflow_postgres.decode import due_job, event, projection, verdicts
 from eventflow_postgres.encode import ARGUMENTS, arrays
 from eventflow_postgres.migrations import migrate
+from eventflow_postgres.rebuilding import rebuild
 from eventflow_postgres.run_query import page_query
 from eventflow_postgres.wake import Bell, Waiters
 
@@ -153,6 +155,13 @@ class PostgresStore:
         (record,) = await self._connections.fetch("SELECT clock_timestamp() AS now")
         moment: datetime = record["now"]
         return moment
+
+    async def rebuild(self, derive: Derive, progress: Callable[[int], object]) -> int:
+        """Put derived rows in the place of all that there are; the owner of the tables may."""
+        self._connections.check_open()
+        return await self._connections.write(
+            lambda connection: rebuild(connection, self._address, derive, progress)
+        )
 
     async def close(self) -> None:
         """Close all connections."""

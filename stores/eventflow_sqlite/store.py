@@ -3,7 +3,9 @@
 SQLite's locks cannot be trusted on network file systems: keep the file on a local disk.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -16,10 +18,12 @@ from eventflow.store.contract import (
     StoredEvent,
     Verdict,
 )
+from eventflow.store.rebuilding import Derive
 from eventflow_sqlite import batch, jobs, reads, run_query
 from eventflow_sqlite.address import Address, parse_address
 from eventflow_sqlite.blobs import SQLiteBlobs
 from eventflow_sqlite.connections import connect_reader, connect_watcher, connect_writer
+from eventflow_sqlite.rebuilding import rebuild
 from eventflow_sqlite.session import Session
 from eventflow_sqlite.wake import Watch
 
@@ -114,6 +118,20 @@ class SQLiteStore:
         """Tell the time of this machine, which all processes on the file share."""
         self._writer.check_open()
         return datetime.now(UTC)  # noqa: TID251 - this is the store's clock
+
+    async def rebuild(self, derive: Derive, progress: Callable[[int], object]) -> int:
+        """Put derived rows in the place of all that there are, in one turn of the writer."""
+        loop = asyncio.get_running_loop()
+        interrupted = threading.Event()
+
+        def tell(events: int) -> None:
+            loop.call_soon_threadsafe(progress, events)
+
+        work = partial(rebuild, derive=derive, progress=tell, interrupted=interrupted)
+        try:
+            return await self._writer.write(work)
+        finally:
+            interrupted.set()
 
     async def close(self) -> None:
         """Close all connections, once what was begun has ended."""

@@ -50,13 +50,31 @@ class Accepted:
 def write(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
     """Write a batch inside the transaction that is open."""
     connection.executemany(INSERT_EVENT, _events(accepted))
-    connection.executemany(_INSERT_KEY, _keys(accepted))
-    created = [one for one in accepted if one.operation.expected == 0]
-    connection.executemany(INSERT_RUN, [run_row(one.run, _run(one)) for one in created])
-    connection.executemany(_INSERT_LABEL, _labels(created))
+    write_keys(connection, _keys(accepted))
+    _write_created(connection, [one for one in accepted if one.operation.expected == 0])
     # Of several operations on one run, the last one says what its rows become.
     changed = {one.run: _run(one) for one in accepted if one.operation.expected > 0}
     connection.executemany(UPDATE_RUN, [run_change(run, row) for run, row in changed.items()])
+    _write_stages_and_jobs(connection, accepted)
+
+
+def write_new_rows(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
+    """Write the rows of whole runs whose events are there, and of which there are no rows."""
+    _write_created(connection, accepted)
+    _write_stages_and_jobs(connection, accepted)
+
+
+def write_keys(connection: sqlite3.Connection, keys: Iterable[Row]) -> None:
+    """Write idempotency keys, each with its run and its operation."""
+    connection.executemany(_INSERT_KEY, keys)
+
+
+def _write_created(connection: sqlite3.Connection, created: Sequence[Accepted]) -> None:
+    connection.executemany(INSERT_RUN, [run_row(one.run, _run(one)) for one in created])
+    connection.executemany(_INSERT_LABEL, _labels(created))
+
+
+def _write_stages_and_jobs(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
     _replace(connection, _stages(accepted), UPSERT_STAGE, _DELETE_STAGE)
     _replace(connection, _jobs(accepted), UPSERT_JOB, _DELETE_JOB)
 
@@ -104,7 +122,11 @@ def _jobs(accepted: Iterable[Accepted]) -> dict[Place, Row | None]:
 
 def _job_row(accepted: Accepted, job: JobRow) -> Row:
     behind = job.scheduled - accepted.operation.expected - 1
-    position = accepted.first + behind if behind >= 0 else None
+    position = None
+    if behind >= 0:
+        # The events of a run that was rebuilt have positions, which need not be side by side.
+        placed = accepted.operation.events[behind].position
+        position = placed or accepted.first + behind
     return job_row(accepted.run, accepted.operation, job, position)
 
 

@@ -15,6 +15,7 @@ from tests.scenarios.test_import import *  # noqa: F403
 from tests.scenarios.test_large_values import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
+from tests.scenarios.test_rebuild import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403
 from tests.scenarios.test_run_and_wait import *  # noqa: F403
 from tests.scenarios.test_steps import *  # noqa: F403

@@ -5,9 +5,10 @@ from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import strategies as st
 
+from eventflow.engine.keys import key_of_creation
 from eventflow.errors import Alteration
 from eventflow.store.contract import Operation
 from eventflow.testing.builders import Author, at
@@ -51,8 +52,9 @@ def operations() -> list[Operation]:
     """Write the lives of five runs, in turns: ended, failed, suspended, claimed and pending."""
     ended, failed, suspended, claimed, pending = (Author(f"run-{n}") for n in range(5))
     groups = [["a", "b"], ["c"]]
+    created = ended.create(groups=groups, key="1", metadata={"k": 1}, value={"x": [1, 2]})
     return [
-        ended.create(groups=groups, key="create:1", metadata={"k": 1}, value={"x": [1, 2]}),
+        evolve(created, idempotency_key=key_of_creation("1")),
         suspended.create(),
         ended.claim("a", now=at(1)),
         ended.note("seen", now=at(1), actor=None),
@@ -179,6 +181,41 @@ def drifted(draw: st.DrawFn, tables: Tables, columns: Sequence[tuple[str, str]])
     else:
         row[column] = other_than(row[column], draw)
     return tables
+
+
+@st.composite
+def rows_drifted(draw: st.DrawFn, tables: Tables) -> Tables:
+    """Change, delete or double some of the rows that are derived, whichever they are."""
+    for _ in range(draw(st.integers(1, 4))):
+        table = draw(st.sampled_from([name for name in tables if name != "events"]))
+        if not tables[table]:
+            continue
+        row = draw(st.sampled_from(tables[table]))
+        column = draw(st.sampled_from(sorted(row)))
+        way = draw(st.sampled_from(["change", "delete", "double"]))
+        if way == "delete":
+            tables[table].remove(row)
+        elif way == "double":
+            tables[table].append(row | {column: other_than(row[column], draw)})
+        else:
+            row[column] = other_than(row[column], draw)
+    return tables
+
+
+def drifts(tables: Tables) -> st.SearchStrategy[Tables]:
+    """Tamper with the rows alone."""
+    return st.builds(deepcopy, st.just(tables)).flatmap(rows_drifted)
+
+
+def settled(tables: Tables) -> dict[str, list[Row]]:
+    """Leave out what the workers move, and the order of the rows."""
+    moved = ("ready", "held_until")
+    return {
+        table: sorted(
+            ({name: row[name] for name in row if name not in moved} for row in rows), key=str
+        )
+        for table, rows in tables.items()
+    }
 
 
 def tampered(tables: Tables, columns: Sequence[tuple[str, str]]) -> st.SearchStrategy[Tables]:

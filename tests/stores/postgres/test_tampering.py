@@ -12,15 +12,31 @@ from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from eventflow.errors import HistoryAltered
+from eventflow.runtime.rebuilding import rebuild
 from eventflow.runtime.verification import VerifiedStore, verify_store
 from eventflow_postgres import connect
 from tests.postgres_server import with_parameters
-from tests.stores.tampering import NAMED, Named, Tables, difference, operations, tampered
+from tests.stores.tampering import (
+    NAMED,
+    Named,
+    Tables,
+    difference,
+    drifts,
+    operations,
+    settled,
+    tampered,
+)
 
 T = TypeVar("T")
 
-TABLES = ("events", "runs", "heads", "stages", "jobs")
-ORDERED = {"events": "position", "runs": "position", "heads": "position", "stages": "run_id, stage"}
+TABLES = ("events", "runs", "heads", "stages", "jobs", "labels", "keys")
+ORDERED = {
+    "events": "position",
+    "runs": "position",
+    "heads": "position",
+    "stages": "run_id, stage",
+    "keys": "key",
+}
 DERIVED = [
     *(("runs", column) for column in ("run_id", "workflow_id", "priority", "created_at")),
     *(("heads", column) for column in ("run_id", "version", "status", "generation")),
@@ -69,6 +85,10 @@ class Schema:
     def verify(self) -> VerifiedStore:
         """Verify it with a store that was just opened."""
         return self._run(self._verify)
+
+    def rebuild(self) -> None:
+        """Compute its rows anew with a store that was just opened."""
+        self._run(partial(rebuild, self.url))
 
     async def _write(self, tables: Tables) -> None:
         async with self._connection.transaction():
@@ -154,3 +174,24 @@ def test_the_first_event_that_does_not_fit_is_named(
         schema.verify()
     error = found.value
     assert (error.run_id, error.version, error.how) == (named.run_id, named.version, named.how)
+
+
+@given(data=st.data())
+def test_rows_are_mended(schema: Schema, genuine: Tables, data: st.DataObject) -> None:
+    """Whatever became of the rows, computing them anew gives the genuine ones."""
+    tables = data.draw(drifts(genuine))
+    assume(tables != genuine)
+    assume(schema.write(tables))
+    note("\n".join(difference(genuine, tables)))
+    schema.rebuild()
+    assert settled(schema.read()) == settled(genuine)
+    schema.verify()
+
+
+def test_an_altered_log_gives_no_rows(schema: Schema, genuine: Tables) -> None:
+    """Nothing is computed from what is not genuine, and the rows stay as they were."""
+    tables = NAMED[0].applied(genuine)
+    assert schema.write(tables)
+    with pytest.raises(HistoryAltered):
+        schema.rebuild()
+    assert settled(schema.read()) == settled(tables)

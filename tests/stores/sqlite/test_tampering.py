@@ -11,11 +11,21 @@ from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 from eventflow.errors import HistoryAltered
+from eventflow.runtime.rebuilding import rebuild
 from eventflow.runtime.verification import VerifiedStore, verify_store
 from eventflow_sqlite import connect
-from tests.stores.tampering import NAMED, Named, Tables, difference, operations, tampered
+from tests.stores.tampering import (
+    NAMED,
+    Named,
+    Tables,
+    difference,
+    drifts,
+    operations,
+    settled,
+    tampered,
+)
 
-TABLES = ("events", "runs", "stages", "jobs")
+TABLES = ("events", "runs", "stages", "jobs", "labels", "keys")
 DERIVED = [
     *(("runs", column) for column in ("run", "run_id", "version", "workflow_id", "status")),
     *(("runs", column) for column in ("priority", "generation", "fingerprint", "created_at")),
@@ -67,6 +77,10 @@ class File:
     def verify(self) -> VerifiedStore:
         """Verify it with a store that was just opened."""
         return asyncio.run(self._verify())
+
+    def rebuild(self) -> None:
+        """Compute its rows anew with a store that was just opened."""
+        asyncio.run(rebuild(self.url))
 
     async def _verify(self) -> VerifiedStore:
         store = await connect(self.url)
@@ -127,3 +141,24 @@ def test_the_first_event_that_does_not_fit_is_named(
         file.verify()
     error = found.value
     assert (error.run_id, error.version, error.how) == (named.run_id, named.version, named.how)
+
+
+@given(data=st.data())
+def test_rows_are_mended(file: File, genuine: Tables, data: st.DataObject) -> None:
+    """Whatever became of the rows, computing them anew gives the genuine ones."""
+    tables = data.draw(drifts(genuine))
+    assume(tables != genuine)
+    assume(file.write(tables))
+    note("\n".join(difference(genuine, tables)))
+    file.rebuild()
+    assert settled(file.read()) == settled(genuine)
+    file.verify()
+
+
+def test_an_altered_log_gives_no_rows(file: File, genuine: Tables) -> None:
+    """Nothing is computed from what is not genuine, and the rows stay as they were."""
+    tables = NAMED[0].applied(genuine)
+    assert file.write(tables)
+    with pytest.raises(HistoryAltered):
+        file.rebuild()
+    assert settled(file.read()) == settled(tables)
