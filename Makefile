@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 SOURCES := eventflow tests $(wildcard stores examples docs conftest.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep check format-check lint imports types wheel bench docs lock format clean .venv
+.PHONY: compare help demo test test-deep check format-check lint imports types wheel bench docs lock format clean .venv
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,16 @@ wheel: $(STAMP)
 bench: $(STAMP) ## Measure speed on this machine, beside the bare speed of the store
 	@$(BIN)/python -m tests.benchmarks.run
 
+compare: .venv-compare ## Measure eventflow beside its peers, and write the page of it anew
+	@.venv-compare/bin/python -m tests.benchmarks.compare.run
+
+.venv-compare: pyproject.toml tests/benchmarks/compare/requirements.txt
+	@echo "installing the peers into .venv-compare"
+	@"$(PYTHON)" -m venv .venv-compare
+	@.venv-compare/bin/python -m pip install -qq --disable-pip-version-check -r tests/benchmarks/compare/requirements.txt
+	@.venv-compare/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
 docs: $(STAMP) ## Draw the diagrams of the documentation and write the help texts again
 	@$(BIN)/python docs/diagrams.py
 	@$(BIN)/python docs/commands.py
@@ -54,13 +64,16 @@ lock: $(STAMP) ## Resolve the development dependencies again into tests/requirem
 	@$(BIN)/python -m pip install --quiet uv
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 		--upgrade --quiet --no-header --no-annotate --no-emit-index-url --output-file tests/requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml --extra cli --group compare --universal --python-version 3.11 \
+		--upgrade --quiet --no-header --no-annotate --no-emit-index-url \
+		--output-file tests/benchmarks/compare/requirements.txt
 
 format: $(STAMP) ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
 clean: ## Remove everything that can be made again
-	@rm -rf .venv .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage build dist *.egg-info
+	@rm -rf .venv .venv-compare .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .coverage build dist *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv: $(STAMP)

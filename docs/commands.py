@@ -36,7 +36,7 @@ def write_into(text: str) -> str:
         found = len(pattern.findall(text))
         if found != 1:
             raise ValueError(f'{PAGE.name} has {found} places for the "{name}", not one')
-        text = pattern.sub(lambda _, part=part: part, text)
+        text = pattern.sub(part.replace("\\", r"\\"), text)
     return text
 
 
