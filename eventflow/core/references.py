@@ -24,7 +24,7 @@ VALUES: Mapping[type[object], tuple[str, ...]] = MappingProxyType(
         e.RunCompleted: ("output",),
         e.StageCompleted: ("output",),
         e.StepCompleted: ("output",),
-        e.StageSuspended: ("state",),
+        e.StageSuspended: ("state", "output"),
         e.SignalReceived: ("payload",),
         e.ResultDiscarded: ("result",),
     }

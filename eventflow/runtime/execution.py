@@ -147,7 +147,7 @@ class Execution:
         waiting = job.state.suspension
         check = job.stage.check_function
         if waiting is None or check is None or waiting.asleep:
-            return self._still_pending(job, waiting, None)
+            return self._still_pending(job, waiting, None, contents)
         state = job.stage.state_schema.parse(placed(waiting.state, contents), InvalidOutput)
         context = self._context(job, contents)
         try:
@@ -162,7 +162,7 @@ class Execution:
             case Failed():
                 return self._gave_up(job, answer)
             case Pending():
-                return self._still_pending(job, waiting, answer.check_after)
+                return self._still_pending(job, waiting, answer.check_after, contents)
             case _:
                 raise InvalidOutput(
                     f'The check of stage "{job.state.id}" returned {type(answer).__name__}; '
@@ -284,18 +284,18 @@ class Execution:
         )
 
     def _still_pending(
-        self, job: Job, waiting: Suspension | None, check_after: float | None
+        self, job: Job, waiting: Suspension | None, check_after: float | None, contents: Contents
     ) -> Report:
         """Ask again later, or end the wait if this was the last check."""
         now = self.clock.now()
         if waiting is None or now >= waiting.deadline:
-            return self._over(job, waiting)
+            return self._over(job, waiting, contents)
         if job.stage.check_function is None or waiting.asleep:
             return Postpone(waiting.deadline)
         pause = timedelta(seconds=check_after) if check_after is not None else _interval(waiting)
         return Postpone(min(now + pause, waiting.deadline))
 
-    def _over(self, job: Job, waiting: Suspension | None) -> c.EndOfClaim:
+    def _over(self, job: Job, waiting: Suspension | None, contents: Contents) -> c.EndOfClaim:
         """End a wait whose time is over, as the stage said when it suspended."""
         now, stage, token = self.clock.now(), job.state.id, job.token
         match waiting.then if waiting is not None else WaitEnd.FAIL:
@@ -304,7 +304,7 @@ class Execution:
             case WaitEnd.REENTER:
                 return c.ReenterStage(now=now, stage=stage, token=token)
             case WaitEnd.COMPLETE:
-                output = waiting.output if waiting is not None else None
+                output = placed(waiting.output, contents) if waiting is not None else None
                 return c.CompleteStage(now=now, stage=stage, token=token, output=output)
 
     def _gave_up(self, job: Job, failed: Failed) -> c.FailAttempt:
@@ -364,6 +364,7 @@ def _seen_by(job: Job) -> Iterator[JSON]:
             yield each.output
     if stage.suspension is not None:
         yield stage.suspension.state
+        yield stage.suspension.output
     if stage.resumption is not None:
         yield stage.resumption.state
         for signal in run.signals:

@@ -19,6 +19,7 @@ from eventflow.runtime.backoff import Outage, execute_until_known, until_availab
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.execution import Postpone, Report
 from eventflow.runtime.job import Job
+from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.room import Room
 from eventflow.runtime.run_output import CheckedOutput
 from eventflow.runtime.steps import Step
@@ -63,6 +64,7 @@ class Reporter:
         room: For how many jobs the worker has room.
         given_up: Is set when the worker waits for the store no more.
         values: Where large results are kept.
+        renewals: Gives checks back until later.
     """
 
     journal: Journal
@@ -71,6 +73,7 @@ class Reporter:
     room: Room
     given_up: asyncio.Event
     values: Values
+    renewals: Renewals
 
     async def report(self, job: Job, result: Report) -> Outcome | None:
         """Append what a job came to; a store that is away is waited for while the claim holds.
@@ -142,7 +145,7 @@ class Reporter:
 
     async def _postpone(self, job: Job, result: Postpone, outage: Outage) -> None:
         renewal = Renewal(job.run.run_id, job.state.id, job.token, result.due_at, leased=False)
-        await until_available(lambda: self.journal.store.renew([renewal]), outage)
+        await until_available(lambda: self.renewals.renew(renewal), outage)
 
     async def _with_large_values_kept(
         self, job: Job, result: c.EndOfClaim, outage: Outage
@@ -152,9 +155,11 @@ class Reporter:
             case c.CompleteStage(output=output):
                 stored = await self._stored(output, outage, _sharers(job))
                 return result if stored is output else changed(result, output=stored)
-            case c.SuspendStage(state=state):
+            case c.SuspendStage(state=state, output=output):
                 stored = await self._stored(state, outage)
-                return result if stored is state else changed(result, state=stored)
+                then = await self._stored(output, outage)
+                unchanged = stored is state and then is output
+                return result if unchanged else changed(result, state=stored, output=then)
             case _:
                 return result
 

@@ -42,6 +42,7 @@ from eventflow.runtime.execution import Execution, JobLost, Report
 from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
 from eventflow.runtime.logs import logger
+from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
 from eventflow.runtime.settings import Settings
@@ -87,7 +88,13 @@ class Worker:
         self._room = Room(settings.concurrency, self._jobs)
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
-            tools.journal, tools.clock, self._claimer, self._room, self._abandoned, tools.values
+            tools.journal,
+            tools.clock,
+            self._claimer,
+            self._room,
+            self._abandoned,
+            tools.values,
+            Renewals(tools.journal.store),
         )
         self._execution = Execution(
             tools.clock,

@@ -27,11 +27,11 @@ from eventflow.runtime.identifiers import new_id
 from eventflow.store.contract import Operation, Store
 from eventflow.store.registry import open_store
 from eventflow.testing.builders import LEASE, operation
-from tests.benchmarks.backlog import AT_ONCE
 from tests.benchmarks.urls import Urls, fresh_urls, load
 from tests.benchmarks.workload import quiet_logs
 
 HOUR = 3600.0
+AT_ONCE = 500
 TOKEN = 4
 """The version of the claim: behind creation, schedule and start."""
 

@@ -72,6 +72,25 @@ async def blobs_of(store: Store) -> int:
     return len(await store.blobs.list())
 
 
+async def test_a_large_output_that_a_wait_comes_to_is_given_as_it_is(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """It is a blob while the stage sleeps, and afterwards."""
+
+    @ef.stage
+    async def sleeps(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+        return ef.Suspended.for_duration(10, text("s"), then=ef.Ready(text("o")))
+
+    workflow = ef.define_workflow("w", input=str).pipe(sleeps).build()
+    runtime = await open_runtime(workflow, inline_limit=LIMIT)
+    await runtime.start()
+    run = await runtime.create_run("w", "")
+    assert await clock.run_until(run.result()) == text("o")
+    found = await references_of(run)
+    assert len(found["stage.suspended"]) == 2
+    assert found["stage.completed"] == found["stage.suspended"][1:]
+
+
 async def test_large_values_pass_from_stage_to_stage(
     open_runtime: Open, clock: ManualClock, store: Store
 ) -> None:
