@@ -7,7 +7,18 @@ import pytest
 from tests.examples.run_example import EXAMPLES, run_example
 
 SHOWN = {
-    "approval.py": ["the run is suspended", "120 for Ada: {'approved': True, 'by': 'Grace'}"],
+    "approval.py": [
+        "the run is suspended, and waits for the manager",
+        "the run is suspended, and waits for the director",
+        "not taken: approved: ",
+        "120 for Ada: approved by Grace",
+    ],
+    "batch_embedding.py": [
+        "killed a worker that had handed in 2 of 4 batches",
+        "killed the next one while the run was suspended",
+        "the milkman came at dawn     at dawn came the milkman",
+        "batches that the service has made: 4\n",
+    ],
     "cancel.py": ["ctx.cancelled is True", "cancelled: the alarm rang", "changes nothing: False"],
     "config_and_presets.py": ["shouted: TO BE OR NOT TO BE!", "shout.marks: "],
     "document_analysis.py": ["documents, 0 of them analysed before", "assertionerror"],
@@ -32,6 +43,7 @@ HELPERS = {
     "demo_kill.py",
     "demo_worker.py",
     "documents.py",
+    "embedding_service.py",
     "markup.py",
     "plain_table.py",
     "quiet_logs.py",
