@@ -17,6 +17,7 @@ from eventflow.engine.output import Destination, Output
 from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import batches, pages_of, read_whole
 from eventflow.engine.proofs import make_proofs
+from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
@@ -45,6 +46,7 @@ async def export_histories(
     *,
     overwrite: bool = False,
     checkpoint: Checkpoint | None = None,
+    blobs: BlobStore | None = None,
     progress: Progress | None = None,
 ) -> ExportReport:
     """Write all runs that answer a query to a file, oldest first.
@@ -59,6 +61,7 @@ async def export_histories(
         overwrite: Whether a file that is there is replaced.
         checkpoint: Let the file carry the proof that the runs are in the log of this checkpoint,
             which takes a read of that log.
+        blobs: Where the blobs are, if not beside the log.
         progress: Is called every now and then.
 
     Raises:
@@ -76,7 +79,7 @@ async def export_histories(
         output = await thread.run(partial(Output, destination, overwrite=overwrite))
         try:
             writer = await thread.run(partial(HistoryWriter, output.write, checkpoint))
-            job = _Export(store, query, writer, thread, proofs, progress)
+            job = _Export(store, blobs, query, writer, thread, proofs, progress)
             report = await job.write()
             await thread.run(output.keep)
         finally:
@@ -89,6 +92,7 @@ class _Export:
     """One export under way."""
 
     store: Store
+    blobs: BlobStore | None
     query: RunQuery
     writer: HistoryWriter
     thread: OwnThread
@@ -120,7 +124,7 @@ class _Export:
             for key in keys:
                 if key not in written:
                     written.add(key)
-                    data = await self.store.blobs.get(key)
+                    data = await (self.blobs or self.store.blobs).get(key)
                     await self.thread.run(partial(self.writer.add_blob, key, data))
         await self.thread.run(partial(self._end_run, events[begin:]))
         return len(written)

@@ -20,6 +20,7 @@ from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.source import STANDARD, Source
 from eventflow.engine.stream import Stream
 from eventflow.errors import CannotCopy
+from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Operation, Store
 
 
@@ -48,7 +49,12 @@ Progress: TypeAlias = Callable[[ImportReport], object]
 
 
 async def import_histories(
-    store: Store, source: Source, *, only_ended: bool = False, progress: Progress | None = None
+    store: Store,
+    source: Source,
+    *,
+    only_ended: bool = False,
+    blobs: BlobStore | None = None,
+    progress: Progress | None = None,
 ) -> ImportReport:
     """Append the runs of a history file to a store, each event as it was recorded.
 
@@ -60,6 +66,7 @@ async def import_histories(
         store: Where to append.
         source: A path, an open binary file, or `-`.
         only_ended: Refuse a file with a run that has not ended, since a worker would go on with it.
+        blobs: Where the blobs go, if not beside the log.
         progress: Is called after each run.
 
     Raises:
@@ -74,7 +81,8 @@ async def import_histories(
         file = await thread.run(partial(_rereadable, source))
         try:
             alive = await _prove(store, file, thread, only_ended=only_ended)
-            return await _import(store, file, thread, ImportReport(alive=alive), progress)
+            job = _Import(store, blobs, thread, progress)
+            return await job.take(file, ImportReport(alive=alive))
         finally:
             if file is not source:
                 await thread.run_anyway(file.close)
@@ -139,32 +147,39 @@ def _refuse_alive(state: RunState, *, only_ended: bool) -> None:
         )
 
 
-async def _import(
-    store: Store,
-    file: IO[bytes],
-    thread: OwnThread,
-    report: ImportReport,
-    progress: Progress | None,
-) -> ImportReport:
-    """Append what the store lacks of each run."""
-    run_ids: list[str] = []
-    async with aclosing(_histories(file, thread)) as histories:
-        async for history in histories:
-            missing = await _missing(store, history)
-            for data in history.blobs.values():
-                await store.blobs.put(data)
-            await append_again(store, missing)
-            run_ids.append(history.run_id)
-            imported = sum(len(operation.events) for operation in missing)
-            report = evolve(
-                report,
-                runs=report.runs + 1,
-                imported=report.imported + imported,
-                present=report.present + len(history.events) - imported,
-            )
-            if progress is not None:
-                progress(report)
-    return evolve(report, run_ids=tuple(run_ids))
+@frozen
+class _Import:
+    """One import under way."""
+
+    store: Store
+    blobs: BlobStore | None
+    thread: OwnThread
+    progress: Progress | None
+
+    async def take(self, file: IO[bytes], report: ImportReport) -> ImportReport:
+        """Append what the store lacks of each run."""
+        run_ids: list[str] = []
+        async with aclosing(_histories(file, self.thread)) as histories:
+            async for history in histories:
+                imported = await self._append(history)
+                run_ids.append(history.run_id)
+                report = evolve(
+                    report,
+                    runs=report.runs + 1,
+                    imported=report.imported + imported,
+                    present=report.present + len(history.events) - imported,
+                )
+                if self.progress is not None:
+                    self.progress(report)
+        return evolve(report, run_ids=tuple(run_ids))
+
+    async def _append(self, history: History) -> int:
+        """Append a run behind its blobs; count the events that the store lacked."""
+        missing = await _missing(self.store, history)
+        for data in history.blobs.values():
+            await (self.blobs or self.store.blobs).put(data)
+        await append_again(self.store, missing)
+        return sum(len(operation.events) for operation in missing)
 
 
 async def _missing(store: Store, history: History) -> list[Operation]:

@@ -14,6 +14,7 @@ from eventflow.errors import InvalidCheckpoint
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.listing import filters, query_of
 from eventflow.runtime.verification import VerifiedStore, verify_store
+from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import RunQuery, Store
 
 
@@ -26,6 +27,11 @@ class HistoryDoors(ABC):
     @abstractmethod
     def _store(self) -> Store:
         """The store, which is open."""
+
+    @property
+    @abstractmethod
+    def _blobs(self) -> BlobStore:
+        """The blob store, which is open."""
 
     async def export(
         self,
@@ -56,7 +62,13 @@ class HistoryDoors(ABC):
         """
         wanted = query if isinstance(query, RunQuery) else query_of(**filters(query))
         return await export_histories(
-            self._store, wanted, path, overwrite=overwrite, checkpoint=checkpoint, progress=progress
+            self._store,
+            wanted,
+            path,
+            overwrite=overwrite,
+            checkpoint=checkpoint,
+            blobs=self._blobs,
+            progress=progress,
         )
 
     async def import_history(
@@ -83,7 +95,9 @@ class HistoryDoors(ABC):
             OSError: The file cannot be read.
             SchemaTooNew: A newer release wrote the file.
         """
-        return await import_histories(self._store, path, only_ended=only_ended, progress=progress)
+        return await import_histories(
+            self._store, path, only_ended=only_ended, blobs=self._blobs, progress=progress
+        )
 
     async def verify(
         self,
@@ -114,7 +128,7 @@ class HistoryDoors(ABC):
                 )
             check_signature(checkpoint, public_key)
             roots = {checkpoint.size: bytes.fromhex(checkpoint.root)}
-        return await verify_store(self._store, roots=roots, progress=progress)
+        return await verify_store(self._store, roots=roots, blobs=self._blobs, progress=progress)
 
     async def checkpoint(
         self,

@@ -310,7 +310,12 @@ class Run:
         store = self._shared.journal.store
         query = RunQuery(run_ids=[self.id])
         return await export_histories(
-            store, query, path, overwrite=overwrite, checkpoint=checkpoint
+            store,
+            query,
+            path,
+            overwrite=overwrite,
+            checkpoint=checkpoint,
+            blobs=self._shared.values.blobs,
         )
 
     async def verify(self) -> Verified:
@@ -320,7 +325,7 @@ class Run:
             HistoryAltered: Naming the first event that does not fit.
             RunNotFound: The store has no such run.
         """
-        return await verify_run(self._shared.journal.store, self.id)
+        return await verify_run(self._shared.journal.store, self.id, self._shared.values.blobs)
 
     async def _ended(self) -> RunState:
         with self._shared.waker.follow(self.id, to_the_end=True) as follower:

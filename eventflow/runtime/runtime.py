@@ -423,6 +423,10 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         return self._open_parts.subscriptions
 
     @property
+    def _blobs(self) -> BlobStore:
+        return self._open_parts.handles.values.blobs
+
+    @property
     def _store(self) -> Store:
         return self._open_parts.handles.journal.store
 

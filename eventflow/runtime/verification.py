@@ -24,6 +24,7 @@ from eventflow.errors import (
     CheckpointMismatch,
     HistoryAltered,
 )
+from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
@@ -69,7 +70,7 @@ Progress: TypeAlias = Callable[[VerifiedStore], object]
 """Is told how far a verification has come, every now and then."""
 
 
-async def verify_run(store: Store, run_id: str) -> Verified:
+async def verify_run(store: Store, run_id: str, blobs: BlobStore | None = None) -> Verified:
     """Read a run as the store has it and recompute everything.
 
     Raises:
@@ -78,7 +79,7 @@ async def verify_run(store: Store, run_id: str) -> Verified:
     """
     stored, rows = await _read(store, run_id)
     _compare(rows, project_whole(stored), len(stored))
-    await _verify_blobs(store, stored)
+    await _verify_blobs(store, blobs, stored)
     return Verified(run_id, len(stored), stored[-1].hash.hex())
 
 
@@ -86,6 +87,7 @@ async def verify_store(
     store: Store,
     *,
     roots: Mapping[int, bytes] | None = None,
+    blobs: BlobStore | None = None,
     progress: Progress | None = None,
 ) -> VerifiedStore:
     """Read a whole store and recompute everything.
@@ -97,6 +99,7 @@ async def verify_store(
     Args:
         store: The store.
         roots: What the root of the tree over the log was at some sizes, as checkpoints say.
+        blobs: Where the blobs are, if not beside the log.
         progress: Is called every now and then.
 
     Raises:
@@ -118,7 +121,7 @@ async def verify_store(
     tree = await walk.to_the_end(tell)
     verdict = VerifiedStore(until, tree.root().hex())
     try:
-        return await _verify_rows(store, verdict, progress)
+        return await _verify_rows(store, blobs, verdict, progress)
     except UNREADABLE as error:
         reason = f"there are rows that cannot be read: {error}"
         raise await _first_without_rows(store, until, reason) from error
@@ -155,7 +158,7 @@ async def _read(store: Store, run_id: str) -> tuple[list[StoredEvent], Projectio
 
 
 async def _verify_rows(
-    store: Store, verdict: VerifiedStore, progress: Progress | None
+    store: Store, blobs: BlobStore | None, verdict: VerifiedStore, progress: Progress | None
 ) -> VerifiedStore:
     """Compare all runs with their rows, and see that no event belongs to a run without any."""
     events, youngest = 0, None
@@ -163,15 +166,15 @@ async def _verify_rows(
         async for rows, stored in with_histories(store, page):
             run_id = rows.run.run_id
             if not stored or _settled(rows) != _settled(project_whole(stored)):
-                await verify_run(store, run_id)  # it may have gone on between the two reads
+                await verify_run(store, run_id, blobs)  # it may have gone on between the two reads
             oldest = stored[0].position if stored else 0
             if youngest is not None and oldest >= youngest:
                 reason = "its position is not that of the rows of its run"
                 raise HistoryAltered(run_id, 1, reason, Alteration.REORDERED)
             youngest = oldest
-            blobs = await _verify_blobs(store, stored)
+            found = await _verify_blobs(store, blobs, stored)
             events += sum(event.position <= verdict.events for event in stored)
-            verdict = changed(verdict, runs=verdict.runs + 1, blobs=verdict.blobs + blobs)
+            verdict = changed(verdict, runs=verdict.runs + 1, blobs=verdict.blobs + found)
         if progress is not None:
             progress(verdict)
     if events != verdict.events:
@@ -198,14 +201,16 @@ async def _has_rows(store: Store, run_id: str) -> bool:
         return False
 
 
-async def _verify_blobs(store: Store, stored: Sequence[StoredEvent]) -> int:
+async def _verify_blobs(
+    store: Store, blobs: BlobStore | None, stored: Sequence[StoredEvent]
+) -> int:
     """Look at every blob that a run refers to; count them."""
     seen: set[str] = set()
     for envelope in map(open_envelope, stored):
         for key in {reference.key for reference in references(envelope.event)} - seen:
             seen.add(key)
             try:
-                await store.blobs.get(key)
+                await (blobs or store.blobs).get(key)
             except (BlobNotFound, BlobAltered) as error:
                 gone = isinstance(error, BlobNotFound)
                 if gone and isinstance(envelope.event, UnknownEvent):

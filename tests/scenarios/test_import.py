@@ -17,6 +17,7 @@ from eventflow.store.chain import seal
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
 from eventflow.store.memory import MemoryStore
+from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.testing.builders import START, Author
 from eventflow.testing.checker import assert_sound
 from eventflow.testing.clock import ManualClock
@@ -304,3 +305,24 @@ async def test_an_altered_blob_is_refused(store: Store) -> None:
     with pytest.raises(InvalidHistoryFile, match=r"line 2: The blob sha256:.* was altered"):
         await import_histories(store, io.BytesIO(file))
     assert await log_of(store) == []
+
+
+async def test_blobs_of_a_place_of_their_own_travel_too(store: Store) -> None:
+    """A runtime that keeps its blobs elsewhere takes them from there, and puts them there."""
+    here, there = MemoryBlobs(), MemoryBlobs()
+    await here.put(b"elsewhere")
+    source = MemoryStore()
+    author = Author()
+    await source.append([author.create(value=large(b"elsewhere"))])
+    file = io.BytesIO()
+    async with ef.Runtime(source, blobs=here) as runtime:
+        await runtime.export(None, file)
+        await runtime.run(author.run_id).export(io.BytesIO())
+        await runtime.verify()
+    file.seek(0)
+    async with ef.Runtime(store, blobs=there) as runtime:
+        await runtime.import_history(file)
+        await runtime.run(author.run_id).verify()
+        assert (await runtime.verify()).blobs == 1
+    assert await there.get(key_of(b"elsewhere")) == b"elsewhere"
+    assert list(await store.blobs.list()) == []
