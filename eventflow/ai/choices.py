@@ -1,6 +1,6 @@
 """What the settings choose: policy, prices, names of one's own; no key of it is ever shown."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
@@ -80,6 +80,10 @@ class Endpoint:
     api_key: str | None = field(default=None, repr=False)
 
 
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
 @frozen(kw_only=True)
 class Choices:
     """The values of `eventflow.ai.AISettings`, which describes them."""
@@ -90,4 +94,4 @@ class Choices:
     providers: Mapping[str, Endpoint] = field(factory=dict)
     text_model: str | None = None
     embedding_model: str | None = None
-    secrets: tuple[str, ...] = field(default=(), converter=tuple, repr=False)
+    secrets: tuple[str, ...] = field(default=(), converter=_texts, repr=False)

@@ -5,6 +5,8 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
+from attrs import evolve
+
 from eventflow.ai.choices import Choices
 from eventflow.ai.desk import Connections, Desk
 from eventflow.ai.helper import Helper
@@ -15,8 +17,10 @@ from eventflow.ai.redaction import Redactor
 from eventflow.core import events as e
 from eventflow.core.ai import PromptPolicy
 from eventflow.core.ai_stats import AIStats, Tally
+from eventflow.core.references import references
 from eventflow.core.values import JSON
 from eventflow.errors import CallNotRecorded
+from eventflow.runtime.ai import Load
 
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,7 +28,8 @@ NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 class Recordings:
     """The answers of a history; each is given once, to the call that asked for it."""
 
-    def __init__(self, history: Iterable[e.Fact]) -> None:
+    def __init__(self, history: Iterable[e.Fact], load: Load | None) -> None:
+        self._load = load
         self._calls: defaultdict[str, deque[e.AICalled]] = defaultdict(deque)
         self._seen: dict[str, int] = {}
         for fact in history:
@@ -49,6 +54,21 @@ class Recordings:
                 f'"{call.policy}"; only calls under the policy "full" can be replayed'
             )
         return call
+
+    async def response(self, call: e.AICalled) -> JSON:
+        """Give the answer of a call as it was recorded, also if it is kept outside of the event.
+
+        Raises:
+            CallNotRecorded: It is kept outside, and nothing here can load it.
+        """
+        if not any(references(evolve(call, prompt=None))):
+            return call.response
+        if self._load is None:
+            raise CallNotRecorded(
+                f"The answer of {call.requested_model} is so large that it is kept outside of its "
+                "event; give what loads it: replaying(history, load=run.load)"
+            )
+        return await self._load(call.response)
 
     @property
     def left(self) -> tuple[e.AICalled, ...]:
@@ -87,9 +107,9 @@ class Replay(Helper):
         recordings: What is left of it.
     """
 
-    def __init__(self, history: Iterable[e.Fact], topic: str) -> None:
+    def __init__(self, history: Iterable[e.Fact], topic: str, load: Load | None) -> None:
         facts = list(history)
-        self.recordings = Recordings(facts)
+        self.recordings = Recordings(facts, load)
         recordings = self.recordings
 
         def connect(_: Choices, __: Redactor) -> Connections:
@@ -113,7 +133,9 @@ class Replay(Helper):
         return OpenedAI(Desk(Choices(), now, loop, self._connect))
 
 
-def replaying(history: Iterable[e.Fact], topic: str = "replay") -> Replay:
+def replaying(
+    history: Iterable[e.Fact], topic: str = "replay", *, load: Load | None = None
+) -> Replay:
     """Give a helper that answers calls from a recorded history, without a network and without keys.
 
     A call is the same if model, prompt, settings, tools and schema are; equal calls get their
@@ -121,7 +143,9 @@ def replaying(history: Iterable[e.Fact], topic: str = "replay") -> Replay:
     part of it, such as the calls of one attempt. What this gives is a helper, and also settings:
     `Runtime(ai=replaying(history))` answers all stages from it.
 
+    Answers that are too large for an event need `load`, which reads them: `run.load`.
+
     Its calls raise `CallNotRecorded` for what the history does not hold, or holds without its
     answer.
     """
-    return Replay(history, topic)
+    return Replay(history, topic, load)

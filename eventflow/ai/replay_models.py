@@ -26,7 +26,7 @@ from eventflow.ai.recording import embedding_prompt
 from eventflow.ai.replay import Recordings
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
-from eventflow.core.values import ErrorInfo
+from eventflow.core.values import JSON, ErrorInfo
 from eventflow.errors import CallNotRecorded
 
 _STATUS = re.compile(r"HTTP (\d{3}): ")
@@ -79,7 +79,7 @@ class ReplayModel(Model):
         call = self._recordings.take(self._requested, prompt)
         if call.error is not None:
             raise RecordedFailure(self._requested, call.error)
-        response = _response(call)
+        response = _response(call, await self._recordings.response(call))
         response.usage = _usage(call)
         response.model_name, response.provider_name = call.model, call.provider
         return response
@@ -136,7 +136,7 @@ class ReplayEmbeddingModel(EmbeddingModel):
         call = self._recordings.take(self._requested, embedding_prompt(texts, input_type, settings))
         if call.error is not None:
             raise RecordedFailure(self._requested, call.error)
-        vectors: Any = call.response
+        vectors: Any = await self._recordings.response(call)
         return EmbeddingResult(
             embeddings=vectors,
             inputs=texts,
@@ -168,9 +168,9 @@ class ReplayConnections:
         """Do nothing: nothing was opened."""
 
 
-def _response(call: e.AICalled) -> ModelResponse:
+def _response(call: e.AICalled, recorded: JSON) -> ModelResponse:
     try:
-        response = revived(call.response or [])
+        response = revived(recorded or [])
     except ValueError:
         raise CallNotRecorded(
             f"The recorded answer of {call.requested_model} cannot be read: another release of "

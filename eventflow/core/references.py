@@ -27,6 +27,7 @@ VALUES: Mapping[type[object], tuple[str, ...]] = MappingProxyType(
         e.StageSuspended: ("state", "output"),
         e.SignalReceived: ("payload",),
         e.ResultDiscarded: ("result",),
+        e.AICalled: ("prompt", "response"),
     }
 )
 """The fields that hold values of users, in which a reference may stand for a large one."""

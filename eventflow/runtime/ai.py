@@ -12,9 +12,13 @@ from typing import Protocol, TypeAlias
 
 from eventflow.core import events as e
 from eventflow.core.ai_stats import AIStats
+from eventflow.core.values import JSON
 from eventflow.definition.ai import AIHelper
 
 ABOVE = "eventflow.ai"
+
+Load: TypeAlias = Callable[[JSON], Awaitable[JSON]]
+"""Gives a value of a history with everything large in its place, such as `Run.load`."""
 
 StatsOf: TypeAlias = Callable[[str], Awaitable[AIStats]]
 """Tells what the calls of a topic came to."""
@@ -66,7 +70,7 @@ def default_source() -> AISource:
     return source
 
 
-def recorded_source(history: Iterable[e.Fact]) -> AISource:
-    """Make what answers calls with the recorded answers of a history."""
-    source: AISource = import_module(ABOVE).replaying(history)
+def recorded_source(history: Iterable[e.Fact], load: Load) -> AISource:
+    """Make what answers calls with the recorded answers of a history; `load` reads large ones."""
+    source: AISource = import_module(ABOVE).replaying(history, load=load)
     return source

@@ -13,6 +13,7 @@ from eventflow.runtime.ai import AI, AISource, CallRecorder, default_source
 from eventflow.runtime.ai_records import AttemptCalls, CallLog, OutsideCalls, RunCalls
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.log_context import LogContext
+from eventflow.runtime.values import Values
 from eventflow.store.contract import RunQuery
 from eventflow.store.envelope import open_envelope
 
@@ -27,12 +28,17 @@ class AICalls:
     """Makes helpers; what they need is made with the first of them."""
 
     def __init__(
-        self, source: AISource | None, journal: Journal, clock: Clock, new_id: Callable[[], str]
+        self,
+        source: AISource | None,
+        journal: Journal,
+        clock: Clock,
+        new_id: Callable[[], str],
+        values: Values,
     ) -> None:
         self._source = source
         self._journal = journal
         self._clock = clock
-        self._log = CallLog(journal, clock)
+        self._log = CallLog(journal, clock, values)
         self._outside = OutsideCalls(self._log, new_id)
         self._loop = asyncio.get_running_loop()
         self._opened: AI | None = None

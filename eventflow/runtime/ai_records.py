@@ -1,7 +1,9 @@
 """Where calls of models are recorded: in their run, or in a run of their own; never nowhere."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -11,8 +13,9 @@ from eventflow.core.plan import Plan
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
 from eventflow.errors import StageNotFound, StoreUnavailable
-from eventflow.runtime.backoff import Outage
+from eventflow.runtime.backoff import Outage, execute_until_known, until_available
 from eventflow.runtime.clock import Clock, within
+from eventflow.runtime.values import Values
 
 OUTSIDE = "eventflow.ai"
 """The workflow id of the runs that hold the calls of helpers without a run."""
@@ -32,39 +35,64 @@ class CallLog:
 
     journal: Journal
     clock: Clock
+    values: Values
 
-    async def append(self, run_id: str, place: Callable[[RunState], e.Note]) -> None:
-        """Append a note to a run.
+    async def record(
+        self, run_id: str, call: e.AICalled, place: Callable[[RunState], e.AICalled]
+    ) -> None:
+        """Append a call to a run; what is large of it is stored before.
+
+        `place` gives the call that was given to this with its place in the run.
 
         Raises:
             RunNotFound: The store has no such run.
             StoreUnavailable: The store was away for longer than `PATIENCE`.
         """
-        op_id = self.journal.new_op_id()
+        parts = {"prompt": call.prompt, "response": call.response}
+        large = {
+            name: data
+            for name, value in parts.items()
+            if (data := self.values.outside(value, sharers=len(parts))) is not None
+        }
 
+        async def work(outage: Outage) -> None:
+            kept: dict[str, Any] = {
+                name: await until_available(partial(self.values.keep, data), outage)
+                for name, data in large.items()
+            }
+            await self._append(run_id, lambda state: evolve(place(state), **kept), outage)
+
+        await self._patiently(run_id, work)
+
+    async def append(self, run_id: str, note: Callable[[RunState], e.Note]) -> None:
+        """Append a note to a run.
+
+        Raises:
+            RunNotFound, StoreUnavailable: As `record`.
+        """
+        await self._patiently(run_id, partial(self._append, run_id, note))
+
+    async def _append(
+        self, run_id: str, note: Callable[[RunState], e.Note], outage: Outage
+    ) -> None:
         def decide(state: RunState) -> Draft:
             work = Draft(state, self.clock.now())
-            work.add(place(state))
+            work.add(note(state))
             return work
 
-        async def again(error: Exception) -> None:
-            outage = Outage(f"ai.called of {run_id}", self.clock)
-            while True:
-                await outage.wait(error)
-                try:
-                    await self.journal.execute(run_id, decide, op_id=op_id, repeated=True)
-                except StoreUnavailable as still:
-                    error = still
-                else:
-                    return
+        await execute_until_known(self.journal, run_id, decide, actor=None, outage=outage)
 
+    async def _patiently(
+        self, run_id: str, work: Callable[[Outage], Coroutine[None, None, None]]
+    ) -> None:
+        outage = Outage(f"ai.called of {run_id}", self.clock)
         try:
-            await self.journal.execute(run_id, decide, op_id=op_id)
-        except StoreUnavailable as error:
-            try:
-                await within(again(error), self.clock, PATIENCE)
-            except TimeoutError:
-                raise error from None
+            await within(work(outage), self.clock, PATIENCE)
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"A call of a model could not be recorded in run {run_id}: the store has been "
+                f"away for {PATIENCE:g} s"
+            ) from None
 
 
 @frozen
@@ -83,7 +111,7 @@ class AttemptCalls:
     async def record(self, call: e.AICalled) -> None:
         """Record one call."""
         note = evolve(call, stage=self.stage, generation=self.generation, attempt=self.attempt)
-        await self.log.append(self.run_id, lambda _: note)
+        await self.log.record(self.run_id, note, lambda _: note)
 
 
 @frozen
@@ -120,7 +148,7 @@ class RunCalls:
                 attempt=None if found is None else found.attempt,
             )
 
-        await self.log.append(self.run_id, place)
+        await self.log.record(self.run_id, call, place)
 
 
 class OutsideCalls:
@@ -147,7 +175,7 @@ class OutsideCalls:
                 self._left = MOST_CALLS
             self._left -= 1
             run_id = self._run_id
-        await self._log.append(run_id, lambda _: call)
+        await self._log.record(run_id, call, lambda _: call)
 
     async def _begin(self) -> str:
         run_id = self._new_id()

@@ -84,7 +84,7 @@ async def execute_until_known(
     run_id: str,
     decide: Callable[[RunState], Draft],
     *,
-    actor: str,
+    actor: str | None,
     outage: Outage,
     seen: int = 0,
 ) -> Outcome:

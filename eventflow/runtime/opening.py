@@ -117,7 +117,7 @@ class Opener:
             settings=self.settings,
             random=self.chance.number,
             values=values,
-            ai=AICalls(self.ai, journal, self.clock, new_id),
+            ai=AICalls(self.ai, journal, self.clock, new_id, values),
         )
         return Opened(
             handles=Handles(journal, self.catalog, self.clock, waker, requests, values),

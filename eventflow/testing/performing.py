@@ -232,12 +232,13 @@ class Performer:
         if self.history is None:
             return default_source()
         place = state.id, state.generation, state.attempt
-        return recorded_source(
+        calls = [
             fact
             for fact in self.history
             if isinstance(fact.event, e.AICalled)
             and (fact.event.stage, fact.event.generation, fact.event.attempt) == place
-        )
+        ]
+        return recorded_source(calls, Values(self.blobs).loaded)
 
 
 @contextmanager

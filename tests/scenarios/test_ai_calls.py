@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import eventflow as ef
-from eventflow.ai import AISettings, Price, replaying
+from eventflow.ai import AISettings, CallNotRecorded, Price, replaying
 from eventflow.ai.testing import Answer, ScriptedEmbeddings, ScriptedModel
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
@@ -240,3 +240,39 @@ async def test_a_run_that_is_cancelled_during_a_call_keeps_the_call(
     assert call.tokens is None
     spent = (await run.state()).ai.spent.total
     assert (spent.calls, spent.failed, spent.unpriced) == (1, 1, 0)
+
+
+async def test_what_is_large_is_kept_outside_of_the_event(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """A long prompt and a long answer are stored once, beside the log, and can be given again."""
+    answer = "word " * 20_000
+    runtime = await open_runtime(SUMMARY, ai=settings(answer))
+    await runtime.start()
+    run = await runtime.create_run("summary", "a long text " * 10_000)
+    assert await clock.run_until(run.result()) == answer
+    (call,) = [each for each in await run.history() if each.type == "ai.called"]
+    assert len(call.data) < 4_000
+    assert "a long text" in str(await run.load(call.event.prompt))
+    await run.verify()
+    prompt = "Summarise: " + "a long text " * 10_000
+    assert (
+        await replaying(await run.history(), load=run.load).generate_text(MODEL, prompt) == answer
+    )
+    with pytest.raises(CallNotRecorded, match=r"load=run\.load"):
+        await replaying(await run.history()).generate_text(MODEL, prompt)
+
+
+async def test_a_plain_stage_waits_for_its_calls(open_runtime: Open, clock: ManualClock) -> None:
+    """A stage that runs in a thread waits for a call without an event loop of its own."""
+
+    @ef.stage
+    def in_thread(ctx: ef.StageContext[str]) -> str:
+        return ctx.ai.wait(ctx.ai.generate_text(MODEL, ctx.input))
+
+    workflow = ef.define_workflow("plain", input=str).pipe(in_thread).build()
+    runtime = await open_runtime(workflow, ai=settings("Short."))
+    await runtime.start()
+    run = await runtime.create_run("plain", "a long text")
+    assert await clock.run_until(run.result()) == "Short."
+    assert (await run.state()).ai.spent.total.cost == COST
