@@ -8,6 +8,7 @@ from attrs import evolve
 
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.output import clean
+from eventflow.cli.pages import page_of
 from eventflow.cli.suggesting import did_you_mean
 from eventflow.core.plan import Plan
 from eventflow.core.projection import Projection
@@ -50,7 +51,7 @@ async def find_run(store: Store, given: str) -> Projection:
 
 
 async def _newest(store: Store) -> Projection:
-    page = await store.runs(RunQuery(limit=1))
+    page = await page_of(store, RunQuery(limit=1))
     if not page.items:
         raise CommandError("The store has no runs yet", Exit.NOT_FOUND)
     return page.items[0]

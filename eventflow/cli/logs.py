@@ -3,37 +3,12 @@
 import logging
 import os
 import sys
-from enum import StrEnum
 from typing import TextIO
 
 import structlog
-from attrs import frozen
 from structlog.typing import Processor
 
-
-class Level(StrEnum):
-    """From which level on log lines are written."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-class Format(StrEnum):
-    """What log lines look like; `auto` is for people on a terminal, and JSON elsewhere."""
-
-    AUTO = "auto"
-    CONSOLE = "console"
-    JSON = "json"
-
-
-@frozen
-class Logs:
-    """Which log lines are written, and what they look like."""
-
-    level: Level = Level.ERROR
-    format: Format = Format.AUTO
+from eventflow.cli.log_options import Format, Logs
 
 
 def configure_logs(logs: Logs) -> None:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import sys
 import unicodedata
 from collections.abc import Mapping
@@ -36,6 +37,9 @@ _HANDLER = "eventflow.substitute"
 def prepare_streams() -> None:
     """Let a terminal that cannot show a character show one as wide that it can."""
     codecs.register_error(_HANDLER, _substitute)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before this process began
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - as long as the process
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_HANDLER)

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from eventflow.cli.application import Application, load_application
 from eventflow.cli.exits import CommandError, Exit
-from eventflow.cli.logs import Logs, configure_logs
+from eventflow.cli.log_options import Logs
 from eventflow.cli.naming import DEFAULT_STORE, Named, named_app, named_store
 from eventflow.runtime.clock import SystemClock
 from eventflow.runtime.runtime import Runtime
@@ -149,6 +149,8 @@ class Session:
     async def _opened(self, *, create: bool, with_app: bool) -> AsyncGenerator[Place]:
         application = self.application() if with_app else None
         found = self.store()
+        from eventflow.cli.logs import configure_logs  # noqa: PLC0415 - structlog loads rich
+
         configure_logs(self.logs)
         async with AsyncExitStack() as stack:
             store = found

@@ -9,6 +9,7 @@ from attrs import asdict
 from eventflow.cli.output import one_line
 from eventflow.cli.wording import duration, money, pairs, shortened, size, value, when
 from eventflow.core import events as e
+from eventflow.core.stage import Suspension
 from eventflow.core.values import ErrorInfo, JobKind
 
 MOST = 400
@@ -97,6 +98,17 @@ def _suspended(event: e.StageSuspended) -> str:
     awaited = [f"signal {one_line(event.signal)}"] if event.signal else []
     checked = [f"check {when(event.check_at)}"] if event.check_at else []
     return ", ".join([*awaited, *checked, f"until {when(event.deadline)}"])
+
+
+def told_suspension(suspension: Suspension) -> str:
+    """Say what a stage waits for, and for how long."""
+    until = when(suspension.deadline)
+    if suspension.asleep:
+        return f"asleep until {until}"
+    signal, check = suspension.signal, suspension.check_at
+    awaited = [f"waits for signal {one_line(signal)}"] if signal else []
+    checked = [f"checked {when(check)}"] if check else []
+    return ", ".join([*awaited, *checked, f"until {until}"])
 
 
 def _fields(event: e.Event) -> str:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from logging import DEBUG, ERROR, INFO, WARNING
-
-import structlog
-from structlog.typing import FilteringBoundLogger
+from typing import TYPE_CHECKING
 
 from eventflow.core import events as e
 from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo, JobKind
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 NAMES: Mapping[type[object], str] = {
     **{kind: name for name, kind in e.EVENT_TYPES.items()},
@@ -27,8 +28,11 @@ SCHEMA_ERRORS = "eventflow.errors.Invalid"
 WARNINGS = (e.StageAttemptFailed, e.LeaseExpired, e.ResultDiscarded, e.RunCancelled)
 
 
-def logger() -> FilteringBoundLogger:
+def logger() -> "FilteringBoundLogger":
     """Give the logger named `eventflow`; it is never configured here."""
+    # structlog loads rich wherever that is installed, which nobody needs to import eventflow.
+    import structlog  # noqa: PLC0415 - as the comment says
+
     log: FilteringBoundLogger = structlog.get_logger("eventflow")
     return log
 

@@ -10,7 +10,7 @@ import pytest
 from eventflow.cli.exits import Exit
 from eventflow.cli.tree import BRANCHES, LEAVES
 from tests.cli.conftest import Seed
-from tests.cli.typed import Shell
+from tests.cli.typed import COMMAND, Shell
 
 COMMANDS = [
     *(((name, each)) for name, (_, branch) in BRANCHES.items() for each in branch),
@@ -131,3 +131,69 @@ def test_the_module_and_the_script_are_the_same_main() -> None:
     scripts = entry_points(group="console_scripts", name="eventflow")
     assert {each.value for each in scripts} <= {"eventflow.cli.main:main"}
     assert os.access(sys.executable, os.X_OK)
+
+
+def test_a_table_whose_reader_leaves_is_no_error(shell: Shell, seed: Seed) -> None:
+    """What is drawn for people ends as quietly as data when the reader of the pipe leaves."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*COMMAND, "run", "history", seed.completed],
+        cwd=shell.folder,
+        env=shell.variables(),
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (Exit.BROKEN_PIPE, b"")
+
+
+def test_a_closed_or_full_output_is_no_traceback(shell: Shell, seed: Seed) -> None:
+    """Without a stdout nothing is printed; a full device is told in one line."""
+    line = " ".join([*COMMAND, "run", "list"])
+    for redirection, code in ((">&-", 0), (">/dev/full", Exit.FAILED)):
+        done = subprocess.run(
+            ["bash", "-c", f"{line} {redirection}"],
+            cwd=shell.folder,
+            env=shell.variables(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert len(done.stderr.splitlines()) == (code != 0)
+
+
+def test_data_needs_no_drawing(shell: Shell, seed: Seed) -> None:
+    """What prints data for programs never loads what draws."""
+    code = (
+        "import sys; from eventflow.cli.main import main;"
+        "main(['run', 'list', '--json']); main(['run', 'show', 'latest', '--json']);"
+        "print([m for m in sys.modules if m.startswith('eventflow.cli.draw')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=shell.folder,
+        env=shell.variables(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_second_signal_stops_a_worker_at_once(shell: Shell, seed: Seed) -> None:
+    """A worker lets its job end on Ctrl-C, and gives it back on the second."""
+    created = shell("run", "create", "sleeping", "-i", "60", "-y", "--json").data["run_id"]
+    worker = shell.terminal("worker", width=160)
+    worker.wait_for(f"stage.started                  attempt=1 generation=0 run_id={created}")
+    worker.interrupt()
+    worker.wait_for("worker.stopping")
+    worker.interrupt()
+    assert worker.end().code == 0
+    stage = shell("run", "state", created, "--json").data["stages"]["sleep"]
+    assert stage["claim"] is None
+    assert stage["status"] == "pending"

@@ -1,6 +1,7 @@
 """Export, import, copy, diff: what a run is goes from place to place, and can be compared."""
 
 import gzip
+import shutil
 import signal
 from pathlib import Path
 
@@ -8,7 +9,23 @@ import pytest
 
 from eventflow.cli.exits import Exit
 from tests.cli.conftest import Seed
+from tests.cli.many import fill_with_many
 from tests.cli.typed import Shell
+
+
+@pytest.fixture(scope="module")
+def many_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Fill a store with many runs; give its file and how many events it has."""
+    file = tmp_path_factory.mktemp("many") / "log.db"
+    return file, fill_with_many(f"sqlite:///{file}?synchronous=NORMAL", runs=2_000)
+
+
+@pytest.fixture
+def many(many_once: tuple[Path, int], folder: Path) -> int:
+    """Give the test a store of its own with many runs; tell how many events they have."""
+    file, events = many_once
+    shutil.copy(file, folder / "log.db")
+    return events
 
 
 def test_runs_go_through_a_file(shell: Shell, seed: Seed, folder: Path) -> None:
@@ -137,11 +154,8 @@ def test_a_copy_asks_first_and_hides_passwords(shell: Shell, seed: Seed) -> None
     assert not (shell.folder / "copy.db").exists()
 
 
-def test_a_copy_that_is_interrupted_goes_on(shell: Shell, folder: Path, url: str) -> None:
+def test_a_copy_that_is_interrupted_goes_on(shell: Shell, many: int) -> None:
     """Ctrl-C in the middle of a copy leaves whole operations; the same command goes on."""
-    from tests.cli.many import fill_with_many  # noqa: PLC0415 - only this needs many runs
-
-    events = fill_with_many(url, runs=3_000)
     line = ("store", "copy", "--to", "sqlite:///copy.db?synchronous=NORMAL", "--yes")
     copying = shell.terminal(*line, "--batch", "20", width=100)
     copying.wait_for("copying")
@@ -152,7 +166,7 @@ def test_a_copy_that_is_interrupted_goes_on(shell: Shell, folder: Path, url: str
     assert "run the same command again to go on" in answer.out
     assert "Traceback" not in answer.out
     rest = shell(*line, "--json").data
-    assert rest["copied"] + rest["present"] == events
+    assert rest["copied"] + rest["present"] == many
     assert rest["present"] > 0
 
 
@@ -186,3 +200,30 @@ def test_a_tail_shows_what_goes_on(shell: Shell, seed: Seed) -> None:
         worker.communicate(timeout=60)
     assert answer.code == 0
     assert "█" in answer.out
+
+
+def test_an_import_that_is_interrupted_goes_on(shell: Shell, many: int) -> None:
+    """Ctrl-C in the middle of an import leaves whole runs; importing again goes on."""
+    assert shell("run", "export", "-o", "many.jsonl").code == 0
+    line = ("run", "import", "many.jsonl", "--store", "sqlite:///there.db", "--yes")
+    importing = shell.terminal(*line, width=100)
+    importing.wait_for("1/?")
+    importing.interrupt()
+    answer = importing.end()
+    assert answer.code == Exit.INTERRUPTED
+    assert "import the file again to go on" in answer.out
+    rest = shell(*line, "--json").data
+    assert rest["imported"] + rest["present"] == many
+    assert rest["present"] > 0
+
+
+def test_a_proof_that_is_interrupted_says_so(shell: Shell, many: int) -> None:
+    """Ctrl-C while everything is read ends with one line, and nothing was changed."""
+    proving = shell.terminal("store", "verify", width=100)
+    proving.wait_for("verifying")
+    proving.wait_for("%")
+    proving.interrupt()
+    answer = proving.end()
+    assert answer.code == Exit.INTERRUPTED
+    assert "nothing was changed" in answer.out
+    assert "Traceback" not in answer.out

@@ -8,7 +8,8 @@ from multiprocessing.synchronize import Barrier, Event
 from typing import Any
 
 from eventflow.cli.bench.workload import CONCURRENCY, TRIVIAL, one_run, runs_per_second, warm_up
-from eventflow.cli.logs import Logs, configure_logs
+from eventflow.cli.log_options import Logs
+from eventflow.cli.logs import configure_logs
 from eventflow.runtime.runtime import Runtime
 from eventflow.runtime.tuning import tune_collector
 

@@ -11,7 +11,8 @@ from cyclopts import Parameter
 from eventflow.cli.bench.figures import Figure
 from eventflow.cli.bench.measure import QUICK, SHARED, Bench, Effort, Part
 from eventflow.cli.exits import CommandError
-from eventflow.cli.logs import Logs, configure_logs
+from eventflow.cli.log_options import Logs
+from eventflow.cli.logs import configure_logs
 from eventflow.cli.naming import DEFAULT_STORE, named_store
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import SessionArgument

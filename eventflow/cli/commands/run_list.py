@@ -7,6 +7,7 @@ from cyclopts import Parameter
 from eventflow.cli.arguments import Metadata, OfWorkflow, Statuses
 from eventflow.cli.exits import CommandError
 from eventflow.cli.output import print_json, say
+from eventflow.cli.pages import page_of
 from eventflow.cli.reading import read_pairs, read_time
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
@@ -54,7 +55,7 @@ async def list_runs(
 
 async def _page(place: Place, query: RunQuery) -> RunPage:
     try:
-        return await place.store.runs(query)
+        return await page_of(place.store, query)
     except ValueError:
         raise CommandError(
             f'--after takes the "next" of the page before, and "{query.after}" is none'
@@ -65,7 +66,7 @@ async def _draw(place: Place, query: RunQuery, page: RunPage) -> None:
     from eventflow.cli.draw.runs import draw_runs  # noqa: PLC0415 - it loads rich
 
     if not page.items:
-        any_run = await place.store.runs(RunQuery(limit=1))
+        any_run = await page_of(place.store, RunQuery(limit=1))
         say("No runs match." if any_run.items else f"The store {place.shown} has no runs yet.")
         return
     draw_runs(page.items, place.now())

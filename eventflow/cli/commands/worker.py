@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from eventflow.cli.exits import CommandError
-from eventflow.cli.logs import Format, Level, Logs
+from eventflow.cli.log_options import Format, Level, Logs
 from eventflow.cli.session import SessionArgument, WorkerOptions
 from eventflow.runtime.tuning import tune_collector
 

@@ -27,10 +27,22 @@ STYLES: Mapping[Status, str] = MappingProxyType(
 )
 
 
+class Screen(Console):
+    """A console that leaves it to the caller what a reader who has left means."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass the error on.
+
+        Raises:
+            BrokenPipeError: Always.
+        """
+        raise BrokenPipeError
+
+
 def console(*, stderr: bool = False) -> Console:
     """Make a console as wide as the terminal, or without an end where there is none."""
     stream = sys.stderr if stderr else sys.stdout
-    made = Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    made = Screen(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = ENDLESS
     return made

@@ -10,7 +10,7 @@ from eventflow.cli.draw.console import cell, console, plain, status_text, table
 from eventflow.cli.draw.timeline import timeline_lines
 from eventflow.cli.looking import Shown
 from eventflow.cli.output import one_line
-from eventflow.cli.telling import told_error
+from eventflow.cli.telling import told_error, told_suspension
 from eventflow.cli.timeline import Row
 from eventflow.cli.wording import between, count, money, pairs, value, when
 from eventflow.core.projection import project
@@ -106,11 +106,10 @@ def _told(stage: StageState, row: Row | None) -> str:
     if stage.error is not None:
         return told_error(stage.error)
     if stage.suspension is not None:
-        signal, check = stage.suspension.signal, stage.suspension.check_at
-        awaited = f"waits for signal {one_line(signal)}" if signal else f"check {when(check)}"
-        return f"{awaited}, until {when(stage.suspension.deadline)}"
+        return told_suspension(stage.suspension)
     if stage.claim is not None:
-        return f"at {one_line(stage.claim.worker)}"
+        steps = f", {count(len(stage.steps), 'step')} done" if stage.steps else ""
+        return f"at {one_line(stage.claim.worker)}{steps}"
     return pairs(stage.metrics)
 
 

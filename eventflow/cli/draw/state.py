@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from eventflow.cli.draw.console import cell, console, status_text
 from eventflow.cli.draw.run import ending, facts
-from eventflow.cli.telling import told_error
+from eventflow.cli.telling import told_error, told_suspension
 from eventflow.cli.wording import pairs, value, when
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
@@ -49,9 +49,10 @@ def _told(stage: StageState) -> list[str]:
         lines.append(f"claimed by {stage.claim.worker}, token {stage.claim.token}")
     if stage.suspension is not None:
         lines.append(f"suspended with {value(stage.suspension.state, _MOST)}")
-        lines.append(f"until {when(stage.suspension.deadline)}")
+        lines.append(told_suspension(stage.suspension))
     if stage.due_at is not None:
         lines.append(f"due {when(stage.due_at)}")
+    lines += [f"step {name}: {value(output, _MOST)}" for name, output in stage.steps.items()]
     if stage.metrics:
         lines.append(f"metrics {pairs(stage.metrics)}")
     if stage.artifacts:

@@ -21,6 +21,14 @@ _MARKS: Mapping[Doing, str] = MappingProxyType(
     {Doing.WAITING: "·", Doing.RUNNING: "█", Doing.SUSPENDED: "▒"}
 )
 _FAILED_MARK = "▓"
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "█": "at work",
+        _FAILED_MARK: "failed or lost attempt",
+        "▒": "suspended",
+        "·": "waiting",
+    }
+)
 _STYLES: Mapping[tuple[Doing, Outcome], str] = MappingProxyType(
     {
         (Doing.RUNNING, Outcome.OPEN): "bold blue",
@@ -69,7 +77,7 @@ def timeline_lines(rows: Sequence[Row], now: datetime, width: int) -> list[Text]
         line.append_text(_bar(row, scale, now))
         line.append(f" {note}", style="dim")
         lines.append(line)
-    return [*lines, *_legend(rows, scale)]
+    return [*lines, *_legend(rows, scale, width)]
 
 
 def _name(row: Row) -> str:
@@ -110,17 +118,14 @@ def _style(span: Span) -> str:
     return "magenta" if span.doing is Doing.SUSPENDED else "dim"
 
 
-def _legend(rows: Sequence[Row], scale: Scale) -> list[Text]:
+def _legend(rows: Sequence[Row], scale: Scale, width: int) -> list[Text]:
     """Tell what the marks mean that are to be seen, and how long the line is."""
-    seen = {_mark(span): span for row in rows for span in row.spans}
-    words = {
-        "█": "at work",
-        _FAILED_MARK: "failed or lost attempt",
-        "▒": "suspended",
-        "·": "waiting",
-    }
-    line = Text(f"{duration(scale.seconds)} in all: ", style="dim")
-    for mark, word in words.items():
-        if mark in seen:
-            line.append(f"{mark} {word}  ", style="dim")
-    return [line]
+    seen = {_mark(span) for row in rows for span in row.spans}
+    parts = [f"{mark} {word}" for mark, word in _WORDS.items() if mark in seen]
+    lines = [f"{duration(scale.seconds)} in all:"]
+    for part in parts:
+        if cell_len(f"{lines[-1]}  {part}") > width:
+            lines.append(part)
+        else:
+            lines[-1] += f"  {part}"
+    return [Text(line, style="dim") for line in lines]
