@@ -1,6 +1,6 @@
 """Goes through the runs of a store page by page; it holds few of them at a time."""
 
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Sequence
 
 from attrs import evolve
 
@@ -46,7 +46,7 @@ async def read_whole(store: Store, run_ids: Collection[str]) -> dict[str, list[S
 
 async def with_histories(
     store: Store, rows: Sequence[Projection]
-) -> AsyncIterator[tuple[Projection, list[StoredEvent]]]:
+) -> AsyncGenerator[tuple[Projection, list[StoredEvent]]]:
     """Give runs with their events, in their order."""
     by_id = {each.run.run_id: each for each in rows}
     for batch in batches((each.run.run_id, each.run.version) for each in rows):

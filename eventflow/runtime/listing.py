@@ -74,7 +74,7 @@ async def list_runs(store: Store, query: RunQuery) -> RunList:
     """
     rows: list[RunRow] = []
     while True:
-        page = await _page(store, evolve(query, limit=query.limit - len(rows)))
+        page = await page_of(store, evolve(query, limit=query.limit - len(rows)))
         rows += [item.run for item in page.items if query.workflow_id or not is_internal(item.run)]
         if page.next is None or len(rows) == query.limit:
             return RunList(tuple(rows), page.next)
@@ -98,7 +98,12 @@ def is_internal(run: RunRow) -> bool:
     return run.workflow_id.startswith(INTERNAL)
 
 
-async def _page(store: Store, query: RunQuery) -> RunPage:
+async def page_of(store: Store, query: RunQuery) -> RunPage:
+    """Read one page.
+
+    Raises:
+        InvalidInput: There is no such page.
+    """
     try:
         return await store.runs(query)
     except ValueError as error:

@@ -16,6 +16,7 @@ from eventflow.definition.ai import AIHelper
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.ai import AISource
 from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_of
+from eventflow.runtime.as_of import AsOf, list_runs_as_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.driving import finish, poll, transition
@@ -270,8 +271,9 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         metadata: Mapping[str, Any] | None = None,
         limit: int = 100,
         after: str | None = None,
+        as_of: AsOf | None = None,
     ) -> RunList:
-        """List runs, newest first.
+        """List runs, newest first, as they are or as they were.
 
         Args:
             status: Only runs in this status, or in one of these.
@@ -279,13 +281,17 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             metadata: Only runs whose metadata has all these values.
             limit: At most so many, and at least one.
             after: The `next` of the page before.
+            as_of: A position of the log or a time: the runs that there were, and what they were
+                then. It folds the histories of the runs that it looks at.
 
         Raises:
-            InvalidInput: There is no such status, limit or page.
+            InvalidInput: There is no such status, limit, page or moment.
         """
         query = query_of(
             status=status, workflow=workflow, metadata=metadata, limit=limit, after=after
         )
+        if as_of is not None:
+            return await list_runs_as_of(self._store, query, as_of)
         return await list_runs(self._store, query)
 
     async def annotations(
