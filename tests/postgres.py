@@ -7,10 +7,13 @@ every change, the other ones that this machine has by the deep tests.
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from itertools import count
 
 import asyncpg
 import pytest
 
+from eventflow.testing.conformance.support import NewPlace, OpenStore
+from eventflow_postgres import connect
 from tests.postgres_server import (
     GIVEN_URL,
     HOW_TO_INSTALL,
@@ -57,5 +60,24 @@ async def postgres_url(postgres: str) -> AsyncIterator[str]:
     connection = await asyncpg.connect(postgres)
     try:
         await connection.execute(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE')
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def postgres_places(postgres: str) -> AsyncIterator[NewPlace]:
+    """Name another schema at each call, and drop them all afterwards."""
+    numbers = count()
+    prefix = f"place_{uuid.uuid4().hex[:8]}_"
+
+    def place() -> OpenStore:
+        url = with_parameters(postgres, schema=f"{prefix}{next(numbers)}")
+        return lambda: connect(url)
+
+    yield place
+    connection = await asyncpg.connect(postgres)
+    try:
+        for number in range(next(numbers)):
+            await connection.execute(f"DROP SCHEMA IF EXISTS {prefix}{number} CASCADE")
     finally:
         await connection.close()

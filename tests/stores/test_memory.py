@@ -11,7 +11,7 @@ from eventflow.store.memory import MemoryStore, connect
 from eventflow.testing.builders import Author
 from eventflow.testing.conformance import (
     AgreementConformance,
-    SharedStoreConformance,
+    DurableStoreConformance,
     StoreConformance,
 )
 from eventflow.testing.conformance.support import OpenStore, append
@@ -52,7 +52,7 @@ async def test_the_time_of_a_memory_store_can_be_given() -> None:
     assert await MemoryStore(now=lambda: moment).now() == moment
 
 
-@pytest.mark.parametrize("suite", [StoreConformance, SharedStoreConformance])
+@pytest.mark.parametrize("suite", [StoreConformance, DurableStoreConformance])
 def test_no_test_of_the_suite_hides_another(suite: type) -> None:
     """Each test that a suite puts together has a name of its own."""
     names = Counter(

@@ -222,6 +222,10 @@ class IdempotencyKeyTests:
             "\U0001f511",
             "%",
             "'",
+            "k\0y",
+            "k",
+            "x" * 500,
+            "\U0001f511" * 500,
         ]
         await append(store, *(Author().create(key=key) for key in keys))
         assert len((await store.runs(RunQuery())).items) == len(keys)

@@ -105,6 +105,14 @@ class QueryTests:
         """There is neither a run nor a next page."""
         assert await store.runs(RunQuery()) == RunPage((), None)
 
+    async def test_an_empty_choice_lists_nothing(self, store: Store) -> None:
+        """None of no runs, and none in no status."""
+        await append(store, Author().create())
+        for query in (RunQuery(run_ids=[]), RunQuery(statuses=[])):
+            assert await store.runs(query) == RunPage((), None)
+        assert await store.due(START, {}, 10) == []
+        assert await store.due(START, {"analysis": []}, 10) == []
+
     async def test_the_newest_come_first(self, store: Store) -> None:
         """The order is that of creation in the log, whatever the clock said or happened since."""
         authors = [Author() for _ in range(5)]

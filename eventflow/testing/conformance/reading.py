@@ -65,7 +65,9 @@ class RoundTripTests:
             assert event.recorded_at == moment
             assert event.recorded_at.utcoffset() == timedelta(0)
 
-    @pytest.mark.parametrize("actor", [None, "", " ", "\u00e9\u0301", "O'Brien; --", "x" * 1_000])
+    @pytest.mark.parametrize(
+        "actor", [None, "", " ", "\u00e9\u0301", "O'Brien; --", "a\0b", "x" * 1_000]
+    )
     async def test_the_actor_is_kept(self, store: Store, actor: str | None) -> None:
         """An actor that is not known is told apart from one without a name."""
         author = Author()
@@ -111,6 +113,12 @@ class ReadTests:
         assert await store.read([]) == []
         assert await store.read(["unknown"]) == []
         assert len(await store.read(["unknown", author.run_id])) == 2
+
+    async def test_nothing_asked_for_is_nothing_read(self, store: Store) -> None:
+        """No run, no event."""
+        await append(store, Author().create())
+        assert await store.read([]) == []
+        assert await store.read_all(0, 0) == []
 
     async def test_a_run_asked_for_twice_is_read_once(self, store: Store) -> None:
         """Doubles in the question are not doubled in the answer."""

@@ -98,7 +98,7 @@ _parts = (
     | st.builds(Clash, _runs, st.sampled_from([-2, -1, 1, 2]))
     | st.builds(Repeat, st.integers(1, 5))
 )
-_appends = st.builds(Append, st.lists(_parts, min_size=1, max_size=5).map(tuple))
+appends = st.builds(Append, st.lists(_parts, min_size=1, max_size=5).map(tuple))
 _filters = st.dictionaries(
     st.sampled_from(["one", "two", "three"]), st.lists(_stages, max_size=3).map(tuple)
 )
@@ -113,15 +113,14 @@ _queries = st.builds(
     called_models=st.booleans(),
     limit=st.integers(1, 3),
 )
-_steps = (
-    _appends
-    | _appends
-    | _appends
-    | st.builds(Due, _seconds, st.none() | _filters, st.integers(1, 5))
-    | st.builds(Renew, _runs, _stages, st.sampled_from([0, 0, 0, 1, -1]), _seconds, st.booleans())
-    | st.builds(ListRuns, _queries)
-    | st.builds(Read, st.lists(_runs, max_size=3).map(tuple), st.integers(0, 5), st.integers(1, 9))
+dues = st.builds(Due, _seconds, st.none() | _filters, st.integers(1, 5))
+_offs = st.sampled_from([0, 0, 0, 1, -1])
+renewals = st.builds(Renew, _runs, _stages, _offs, _seconds, st.booleans())
+queries = st.builds(ListRuns, _queries)
+reads = st.builds(
+    Read, st.lists(_runs, max_size=3).map(tuple), st.integers(0, 5), st.integers(1, 9)
 )
+_steps = appends | appends | appends | dues | renewals | queries | reads
 
 
 def scripts() -> st.SearchStrategy[tuple[Step, ...]]:

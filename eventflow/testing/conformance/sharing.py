@@ -127,7 +127,7 @@ class ManyHandlesTests:
             assert answers == [[Appended(2, 2)]] * 15
             assert len(await whole_log(handles[0])) == 2
 
-    async def test_a_reader_never_sees_a_gap(self, open_store: OpenStore) -> None:
+    async def test_a_reader_on_another_handle_never_sees_a_gap(self, open_store: OpenStore) -> None:
         """While several handles append, another reads every position once and in order."""
         async with _handles(open_store, 3) as (reader, *writers):
 
@@ -166,7 +166,7 @@ class ManyHandlesTests:
                 async with asyncio.timeout(PATIENCE):
                     assert await other.wait(position, 3_600) >= position + 1
 
-    async def test_a_claim_race_has_one_winner_a_job(self, open_store: OpenStore) -> None:
+    async def test_a_claim_race_has_one_winner_among_handles(self, open_store: OpenStore) -> None:
         """Three runs and ten claimers on several handles give exactly three claims."""
         authors = {author.run_id: author for author in (Author(), Author(), Author())}
         async with _handles(open_store, 3) as handles:

@@ -12,6 +12,9 @@ from eventflow.store.contract import Appended, Operation, RunPage, RunQuery, Sto
 OpenStore: TypeAlias = Callable[[], Awaitable[Store]]
 """Opens a store; what it opens is closed by who called it."""
 
+NewPlace: TypeAlias = Callable[[], OpenStore]
+"""Names a new, empty place at each call; what it gives opens one more handle on that place."""
+
 PATIENCE = 10.0
 """Seconds after which something that should have happened never will."""
 

@@ -6,9 +6,9 @@ import asyncpg
 import pytest
 
 from eventflow_postgres import PostgresStore, connect
-from tests.postgres import postgres, postgres_url
+from tests.postgres import postgres, postgres_places, postgres_url
 
-__all__ = ["admin", "postgres", "postgres_url", "store"]
+__all__ = ["admin", "postgres", "postgres_places", "postgres_url", "store"]
 
 
 @pytest.fixture

@@ -5,29 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from eventflow.testing.conformance import (
-    AgreementConformance,
-    SharedStoreConformance,
-    StoreConformance,
-)
-from eventflow.testing.conformance.support import OpenStore
+from eventflow.testing.conformance import DurableStoreConformance
+from eventflow.testing.conformance.support import NewPlace, OpenStore
 from eventflow_sqlite import connect
 
 
-class TestSQLiteStore(StoreConformance):
-    """One store on an empty file."""
-
-
-class TestSharedSQLiteStore(SharedStoreConformance):
+class TestSQLiteStore(DurableStoreConformance):
     @pytest.fixture
-    def open_store(self, path: Path) -> OpenStore:
-        """Open one more handle on the same file."""
-        return lambda: connect(f"sqlite:///{path}")
-
-
-class TestSQLiteStoreAgrees(AgreementConformance):
-    @pytest.fixture
-    def open_empty(self, tmp_path: Path) -> OpenStore:
-        """Open another file at each call."""
+    def new_place(self, tmp_path: Path) -> NewPlace:
+        """Name another file at each call."""
         numbers = count()
-        return lambda: connect(f"sqlite:///{tmp_path}/{next(numbers)}.db?synchronous=NORMAL")
+
+        def place() -> OpenStore:
+            url = f"sqlite:///{tmp_path}/{next(numbers)}.db?synchronous=NORMAL"
+            return lambda: connect(url)
+
+        return place
