@@ -35,6 +35,7 @@ workflow = ef.define_workflow("stumbling", input=int).pipe(stumble).build()
 def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A project of its own, which has eventflow installed and treats warnings as errors."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "stores")]))
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyprojecttoml(
         """
         [tool.pytest]
@@ -47,10 +48,12 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     return pytester
 
 
-def run(session: pytest.Pytester, *options: str) -> pytest.RunResult:
-    """Run the tests of the project, without what it did not ask for."""
-    given = ("-p", "eventflow_pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-    return session.runpytest_subprocess(*given, *options)
+def run(
+    session: pytest.Pytester, *options: str, plugins: tuple[str, ...] = ("pytest_asyncio.plugin",)
+) -> pytest.RunResult:
+    """Run the tests of the project with a few plugins only, which is quicker."""
+    named = [each for plugin in ("eventflow_pytest", *plugins) for each in ("-p", plugin)]
+    return session.runpytest_subprocess("-p", "no:cacheprovider", *named, *options)
 
 
 def test_fixtures_serve_plain_tests_and_coroutines(session: pytest.Pytester) -> None:
@@ -90,7 +93,7 @@ def test_plain(eventflow_runtime):
     assert asyncio.run(play()) == 11
 """
     )
-    run(session, "-p", "no:asyncio", "-p", "no:timeout").assert_outcomes(passed=1)
+    run(session, plugins=()).assert_outcomes(passed=1)
 
 
 def test_the_store_is_chosen_by_a_marker_or_an_option(session: pytest.Pytester) -> None:
@@ -201,18 +204,21 @@ def test_histories_are_replayed_beside_their_tests(session: pytest.Pytester) -> 
     result.stdout.fnmatch_lines(['E*stage "double", output: 10 -> 15 (version 6)'])
 
 
-def test_the_plugin_costs_nothing_where_it_is_not_used(session: pytest.Pytester) -> None:
-    """A session in which no test uses it never imports eventflow."""
+def test_the_plugin_costs_nothing_where_it_is_not_used(
+    session: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by itself, and a session in which no test uses it never imports eventflow."""
     session.makepyfile(
         """
         import sys
 
-        def test_nothing():
-            assert "eventflow_pytest" in sys.modules
+        def test_nothing(request):
+            assert request.config.pluginmanager.hasplugin("eventflow_pytest")
             assert not [name for name in sys.modules if name.split(".")[0] == "eventflow"]
         """
     )
-    run(session).assert_outcomes(passed=1)
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    session.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
     code = "import eventflow_pytest, sys; sys.exit('eventflow' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     assert (
