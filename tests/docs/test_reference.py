@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 import eventflow
-from eventflow import Run, Runtime, StageContext, Workflow, errors
+from eventflow import Run, Runtime, StageContext, Workflow, errors, testing
 from eventflow.core.ai import AITotals, AIUse
 from eventflow.core.events import EVENT_TYPES
 from eventflow.core.projection import RunRow
@@ -122,3 +122,32 @@ def test_the_page_of_states_has_every_attribute(kind: type) -> None:
     """The reference lists the attributes of what callers are given, in their order."""
     section = sections(page("states.md"))[kind.__name__]
     assert rows(section) == [field.name for field in attrs.fields(kind)]
+
+
+def test_the_page_of_testing_has_every_name() -> None:
+    """The reference lists what `eventflow.testing` exports, and nothing else."""
+    assert set(rows(page("testing.md"))) == set(testing.__all__)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        testing.Attempt,
+        testing.CheckReport,
+        testing.Difference,
+        testing.Divergence,
+        testing.Mismatch,
+        testing.ReplayReport,
+        testing.Skipped,
+        testing.StageHistory,
+        testing.StageOutcome,
+    ],
+)
+def test_the_page_of_testing_has_every_attribute(kind: type) -> None:
+    """The reference names all that can be read from what the kit gives, and nothing else."""
+    row = re.search(rf"^\| `{kind.__name__}` .*$", page("testing.md"), re.MULTILINE)
+    assert row is not None
+    named = set(re.findall(r"`(\w+)(?:\(\))?`", row.group().partition("|")[2].partition("|")[2]))
+    fields = {field.name for field in attrs.fields(kind)}
+    offered = {name for name in fields | set(vars(kind)) if not name.startswith("_")}
+    assert named == offered - {"id"}
