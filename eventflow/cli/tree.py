@@ -57,6 +57,7 @@ STORE: Branch = MappingProxyType(
             "store_checkpoint:checkpoint",
             "Prove the whole log of a store, and sign how long it is.",
         ),
+        "rebuild": Leaf("store_rebuild:rebuild", "Compute the rows of a store from its log again."),
         "copy": Leaf("store_copy:copy", "Copy all runs to another store."),
     }
 )

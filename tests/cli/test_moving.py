@@ -3,6 +3,8 @@
 import gzip
 import shutil
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -227,3 +229,30 @@ def test_a_proof_that_is_interrupted_says_so(shell: Shell, many: int) -> None:
     assert answer.code == Exit.INTERRUPTED
     assert "nothing was changed" in answer.out
     assert "Traceback" not in answer.out
+
+
+def test_rows_that_drifted_are_computed_again(shell: Shell, seed: Seed, folder: Path) -> None:
+    """Rows that somebody changed are found out by a proof, and right after a rebuild."""
+    with closing(sqlite3.connect(folder / "log.db")) as connection, connection:
+        connection.execute("UPDATE runs SET status = 'pending'")
+    assert shell("store", "verify").code == Exit.ALTERED
+    refused = shell("store", "rebuild")
+    assert refused.code == Exit.REFUSED
+    assert "stop them first" in refused.err
+    assert shell("store", "rebuild", "--yes", "--json").data["runs"] == 3
+    assert shell("store", "verify").code == 0
+    statuses = [run["status"] for run in shell("run", "list", "--json").data["runs"]]
+    assert statuses == ["pending", "failed", "completed"]
+
+
+def test_a_rebuild_that_is_interrupted_changes_nothing(shell: Shell, many: int) -> None:
+    """Ctrl-C while the rows are computed again leaves the old ones."""
+    before = shell("run", "list", "--json", "--limit", "5").data
+    rebuilding = shell.terminal("store", "rebuild", "--yes", width=100)
+    rebuilding.wait_for("rebuilding")
+    rebuilding.interrupt()
+    answer = rebuilding.end()
+    assert answer.code == Exit.INTERRUPTED
+    assert "nothing was changed" in answer.out
+    assert shell("run", "list", "--json", "--limit", "5").data == before
+    assert shell("store", "verify").code == 0
