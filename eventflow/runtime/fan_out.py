@@ -15,6 +15,7 @@ from attrs import define, field, frozen
 
 from eventflow.core.values import JSON
 from eventflow.definition.schema import Schema, dump_json
+from eventflow.definition.stage import ID_RULE, is_id
 from eventflow.errors import InvalidData, InvalidStep, StoreUnavailable
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.steps import Steps
@@ -168,8 +169,10 @@ def checked_name(name: str | None, function: object) -> str:
     """Give the name of a fan-out: by default that of its function.
 
     Raises:
-        InvalidStep: The function has none.
+        InvalidStep: The function has none, or what is given is none.
     """
+    if name is not None and not is_id(name):
+        raise InvalidStep(f"{name!r:.300} cannot be the name of a map; give {ID_RULE}")
     if name is not None:
         return name
     own = getattr(function, "__name__", "<")

@@ -6,8 +6,9 @@ recorded.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from inspect import isawaitable
 from typing import Any, TypeAlias
 
@@ -198,9 +199,10 @@ class Steps:
     ) -> Any:  # noqa: ANN401 - as `run`
         if name in self.recorded:
             return schema.parse(await self.output_of(name), InvalidOutput)
-        value = await start(self._threads, function, arguments, named)
-        if isawaitable(value):
-            value = await await_politely(_itself, value)
+        with self._freed_on_failure(name):
+            value = await start(self._threads, function, arguments, named)
+            if isawaitable(value):
+                value = await await_politely(_itself, value)
         output = schema.dump(value, InvalidOutput)
         await self.record(name, output)
         return schema.parse(output, InvalidOutput)
@@ -215,12 +217,22 @@ class Steps:
     ) -> Any:  # noqa: ANN401 - as `run`
         if name in self.recorded:
             return schema.parse(self.wait_for(self.output_of(name)), InvalidOutput)
-        value = call_plainly(function, *arguments, **named)
-        if isawaitable(value):
-            value = self.wait_for(await_politely(_itself, value))
+        with self._freed_on_failure(name):
+            value = call_plainly(function, *arguments, **named)
+            if isawaitable(value):
+                value = self.wait_for(await_politely(_itself, value))
         output = schema.dump(value, InvalidOutput)
         self.wait_for(self.record(name, output))
         return schema.parse(output, InvalidOutput)
+
+    @contextmanager
+    def _freed_on_failure(self, name: str) -> Generator[None]:
+        """Let a step be tried again in the same attempt when its function has failed."""
+        try:
+            yield
+        except BaseException:
+            del self._begun[name]
+            raise
 
     def _stale(self) -> StaleToken:
         return StaleToken(self._job.run.run_id, self._job.state.id, self._job.token)
