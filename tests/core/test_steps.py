@@ -27,6 +27,14 @@ def test_a_version_stays_as_it_was() -> None:
         one["b"]
 
 
+def test_adding_to_the_newest_version_copies_nothing() -> None:
+    """So ten thousand steps take ten thousand times as long as one."""
+    one = grown("a")
+    two = one.adding("b", "B")
+    assert two._outputs is one._outputs
+    assert one.adding("c", "C")._outputs is not one._outputs
+
+
 def test_a_name_is_added_once() -> None:
     """Another output under the same name is refused, also if it is the same."""
     with pytest.raises(ValueError, match='the step "a" has completed already'):
