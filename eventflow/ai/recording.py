@@ -17,6 +17,7 @@ from eventflow.ai.failures import cleaned, error_info
 from eventflow.ai.ledger import Asked, Came, Ledger
 from eventflow.ai.messages import prompt_of, response_of, tokens_of
 from eventflow.ai.pricing import UNKNOWN, Used, cost_of
+from eventflow.ai.vectors import packed
 from eventflow.core.ai import AICallKind
 from eventflow.core.values import JSON
 from eventflow.errors import EventflowError
@@ -211,7 +212,7 @@ class RecordingEmbeddingModel(WrapperEmbeddingModel):
             )
             cost, version = cost_of(used, self._ledger.desk.choices.prices)
         return Came(
-            response=[list(each) for each in result.embeddings],
+            response=packed(result.embeddings),
             model=result.model_name,
             provider=result.provider_name,
             tokens=tokens,

@@ -24,6 +24,7 @@ from pydantic_ai.usage import RequestUsage
 from eventflow.ai.messages import prompt_of, revived
 from eventflow.ai.recording import embedding_prompt
 from eventflow.ai.replay import Recordings
+from eventflow.ai.vectors import unpacked
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
 from eventflow.core.values import JSON, ErrorInfo
@@ -136,7 +137,10 @@ class ReplayEmbeddingModel(EmbeddingModel):
         call = self._recordings.take(self._requested, embedding_prompt(texts, input_type, settings))
         if call.error is not None:
             raise RecordedFailure(self._requested, call.error)
-        vectors: Any = await self._recordings.response(call)
+        try:
+            vectors = unpacked(await self._recordings.response(call))
+        except ValueError as error:
+            raise CallNotRecorded(f"The recorded answer cannot be read: {error}") from None
         return EmbeddingResult(
             embeddings=vectors,
             inputs=texts,

@@ -173,6 +173,10 @@ class Journal:
             return None
         return stream.state
 
+    def hold(self, run_id: str) -> object:
+        """Keep a run folded in memory, also one that has ended, while what this gives is held."""
+        return self._streams.get(run_id)
+
     async def history(self, run_id: str, after: int = 0) -> list[Envelope]:
         """Read the events of a run beyond a version.
 

@@ -163,6 +163,7 @@ class OutsideCalls:
         self._lock = asyncio.Lock()
         self._run_id = ""
         self._left = 0
+        self._held: object = None
 
     async def ready(self) -> None:
         """Do nothing: the run is made when it is needed."""
@@ -186,4 +187,5 @@ class OutsideCalls:
         for event in (created, e.RunStarted(), e.RunCompleted(None)):
             work.add(event)
         await self._log.journal.create(run_id, work)
+        self._held = self._log.journal.hold(run_id)
         return run_id

@@ -9,6 +9,7 @@ from pydantic_ai.models.fallback import FallbackModel
 
 from eventflow.ai import AISettings, Price
 from eventflow.ai.testing import Answer, ScriptedEmbeddings, ScriptedModel
+from eventflow.ai.vectors import unpacked
 from tests.ai.desk import Kept, helper, local
 from tests.ai.provider import LoopbackProvider, Reply, chat, chat_stream
 
@@ -72,4 +73,4 @@ async def test_an_embedder_of_the_library_is_recorded() -> None:
     ai = helper(AISettings(models={"vectors": ScriptedEmbeddings()}), kept)
     result = await Embedder(ai.embedding_model("vectors")).embed_query("x")
     assert kept.only.kind == "embedding"
-    assert kept.only.response == [list(result.embeddings[0])]
+    assert unpacked(kept.only.response) == [list(result.embeddings[0])]

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from eventflow.ai import AICallFailed, AICallRefused, InvalidAnswer, Price
 from eventflow.ai.helper import Helper
+from eventflow.ai.vectors import unpacked
 from eventflow.core.ai import Tokens
 from tests.ai.desk import KEY, Kept, helper, local
 from tests.ai.provider import LoopbackProvider, Reply, chat, chat_stream, embeddings
@@ -201,7 +202,7 @@ async def test_vectors(provider: LoopbackProvider, kept: Kept) -> None:
         Tokens(input=8),
         Decimal("0.00000016"),
     )
-    assert first.response == several
+    assert unpacked(first.response) == several
 
 
 async def test_a_stream(provider: LoopbackProvider, ai: Helper, kept: Kept) -> None:
