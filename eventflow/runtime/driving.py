@@ -102,20 +102,30 @@ def _pause(tools: Tools, rows: Projection) -> float:
 
 async def poll(tools: Tools, worker: Worker) -> int:
     """Make every check of a suspended stage that is due; tell how many were made."""
-    store = tools.journal.store
 
     async def find() -> Sequence[DueJob]:
-        due = await store.due(tools.clock.now(), tools.catalog.claimable(), MOST_AT_ONCE)
-        page = await store.runs(RunQuery(run_ids={job.run_id for job in due}, limit=MOST_AT_ONCE))
-        checks = {
-            (item.run.run_id, job.stage)
-            for item in page.items
-            for job in item.jobs
-            if job.kind is JobKind.CHECK
-        }
-        return [job for job in due if (job.run_id, job.stage) in checks]
+        """Look as far as needed: what is to be executed may stand before the checks."""
+        most = MOST_AT_ONCE
+        while True:
+            due = await tools.journal.store.due(tools.clock.now(), tools.catalog.claimable(), most)
+            checks = await _checks_among(tools, due)
+            if checks or len(due) < most:
+                return checks
+            most *= 10
 
     return await worker.drive(find)
+
+
+async def _checks_among(tools: Tools, due: Sequence[DueJob]) -> list[DueJob]:
+    run_ids = {job.run_id for job in due}
+    page = await tools.journal.store.runs(RunQuery(run_ids=run_ids, limit=len(run_ids)))
+    checks = {
+        (item.run.run_id, job.stage)
+        for item in page.items
+        for job in item.jobs
+        if job.kind is JobKind.CHECK
+    }
+    return [job for job in due if (job.run_id, job.stage) in checks]
 
 
 def _due(tools: Tools, rows: Projection) -> list[DueJob]:

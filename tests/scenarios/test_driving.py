@@ -3,6 +3,7 @@
 import pytest
 
 import eventflow as ef
+from eventflow.runtime import driving
 from eventflow.testing.clock import ManualClock
 from tests.scenarios.conftest import Open
 from tests.scenarios.steps import ARITHMETIC, double, types
@@ -55,3 +56,41 @@ async def test_due_checks_are_made_in_one_call(open_runtime: Open, clock: Manual
     assert (await run.state()).status is ef.Status.RUNNING
     assert (await clock.run_until(runtime.transition_run(run.id))).output == 200
     assert "job.claimed" not in await types(waiting)
+
+
+async def test_a_backlog_hides_no_check(
+    open_runtime: Open, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many other jobs are due before it, a check that is due is made."""
+    monkeypatch.setattr(driving, "MOST_AT_ONCE", 3)
+    stage = batch_stage(Provider(clock, seconds=0))
+    workflow = ef.define_workflow("w", input=int).pipe(stage).build()
+    runtime = await open_runtime(workflow, ARITHMETIC)
+    for number in range(35):
+        await runtime.create_run("arithmetic", number, priority=9)
+    run = await runtime.create_run("w", 1)
+    await clock.run_until(runtime.transition_run(run.id))
+    await clock.advance(30)
+    assert await clock.run_until(runtime.poll_suspended_stages()) == 1
+    assert (await run.state()).output == 100
+
+
+async def test_a_sleep_ends_in_a_poll(open_runtime: Open, clock: ManualClock) -> None:
+    """The poll lets it be executed again, or completes it; the rest is left for other calls."""
+
+    @ef.stage
+    async def naps(ctx: ef.StageContext[int]) -> int | ef.Suspended[None]:
+        if ctx.resumed:
+            return 7
+        then = ef.Ready(3) if ctx.input else ef.Reenter()
+        return ef.Suspended.for_duration(60, then=then)
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(naps).build())
+    runs = [await runtime.create_run("w", number) for number in (0, 1)]
+    for run in runs:
+        await clock.run_until(runtime.transition_run(run.id))
+    assert await clock.run_until(runtime.poll_suspended_stages()) == 0
+    await clock.advance(60)
+    assert await clock.run_until(runtime.poll_suspended_stages()) == 2
+    assert [(await run.state()).output for run in runs] == [None, 3]
+    assert (await clock.run_until(runtime.transition_run(runs[0].id))).output == 7
