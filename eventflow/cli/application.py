@@ -71,7 +71,7 @@ def _import(name: str, named: Named) -> ModuleType:
             f"modules are looked for in {Path.cwd()} and in this environment",
             Exit.NOT_FOUND,
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandError(_broken(name, error), Exit.FAILED) from error
 
 
@@ -123,7 +123,7 @@ def _called(found: object, named: Named) -> object:
         return found
     try:
         given = found()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise CommandError(
             f"{named.value}() failed: {type(error).__name__}: {error}; --debug shows the traceback",
             Exit.FAILED,

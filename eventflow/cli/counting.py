@@ -7,9 +7,9 @@ from datetime import datetime
 from attrs import define, evolve, field
 
 from eventflow.core.values import Status
+from eventflow.engine.walking import newest_position
 from eventflow.store.contract import RunQuery, Store
 
-BEYOND_ALL = 2**62
 _PAGE = 500
 
 
@@ -43,11 +43,6 @@ class Counts:
             workflow: {status: self.runs[workflow, status] for status in Status}
             for workflow in workflows
         }
-
-
-async def newest_position(store: Store) -> int:
-    """Tell how many events the log has."""
-    return await store.wait(BEYOND_ALL, 0)
 
 
 async def counted(store: Store, now: datetime, tell: Callable[[int], object]) -> Counts:

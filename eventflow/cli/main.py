@@ -19,14 +19,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if any(find_spec(name) is None for name in EXTRA):
         sys.stderr.write(HOW_TO_INSTALL)
         return 1
-    # Only now, since what follows needs the extra.
-    from eventflow.cli.guard import guarded  # noqa: PLC0415
-
     try:
+        # Only now, since it needs the extra.
+        from eventflow.cli.guard import guarded  # noqa: PLC0415
+
         return guarded(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         return 130
+    except BrokenPipeError:  # even nobody who reads what went wrong is left
+        return 141
     finally:
         _leave_quietly()
 

@@ -149,6 +149,7 @@ class Session:
     async def _opened(self, *, create: bool, with_app: bool) -> AsyncGenerator[Place]:
         application = self.application() if with_app else None
         found = self.store()
+        application = application or self._loaded
         from eventflow.cli.logs import configure_logs  # noqa: PLC0415 - structlog loads rich
 
         configure_logs(self.logs)

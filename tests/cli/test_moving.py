@@ -193,6 +193,7 @@ def test_a_tail_shows_what_goes_on(shell: Shell, seed: Seed) -> None:
     """A tail on a terminal shows events as lines, and below them the progress of the stages."""
     created = shell("run", "create", "sleeping", "-i", "0.5", "-y", "--json").data["run_id"]
     tailing = shell.terminal("run", "tail", created, width=120)
+    tailing.wait_for("stage.scheduled")
     worker = shell.start("worker")
     try:
         tailing.wait_for("run.completed")

@@ -51,6 +51,18 @@ def test_a_list_is_narrowed(shell: Shell, seed: Seed) -> None:
     assert listed("--before", "2020-01-01") == []
 
 
+def test_a_list_can_be_of_the_past(shell: Shell, seed: Seed) -> None:
+    """A list can tell which runs there were at a position or a time, and what they were then."""
+    events = shell("run", "tail", "--no-follow", "-n", "1000", "--json").out.splitlines()
+    first = msgspec.json.decode(events[0])
+    then = shell("run", "list", "--as-of", "4", "--json").data["runs"]
+    assert [(run["run_id"], run["status"]) for run in then] == [(seed.completed, "running")]
+    at = shell("run", "list", "--as-of", first["recorded_at"], "--json").data["runs"]
+    assert [run["run_id"] for run in at] == [seed.completed]
+    assert shell("run", "list", "--as-of", "1d", "--json").data["runs"] == []
+    assert seed.completed in shell("run", "list", "--as-of", "4").out
+
+
 def test_a_run_is_shown_on_one_page(shell: Shell, seed: Seed) -> None:
     """A run is shown with its facts, stages, timeline and output."""
     answer = shell("run", "show", seed.completed)

@@ -28,6 +28,7 @@ def said(answer: Answer, code: Exit, *texts: str) -> None:
         (["run", "list", "--limit", "0"], ["at least 1"]),
         (["run", "list", "--status", "faild"], ["faild", "cancelled", 'Did you mean "failed"?']),
         (["run", "list", "--metadata", "customer"], ["key=value"]),
+        (["run", "list", "--as-of", "-3"], ["--as-of"]),
         (["run", "list", "--since", "yesterday"], ["90m", '"yesterday"']),
         (["run", "list", "--since", "9999999999w"], ["9999999999w"]),
         (["run", "list", "--after", "somewhere"], ['"next"', "somewhere"]),
@@ -109,6 +110,7 @@ def test_a_wrong_url_is_explained_without_its_password(
         ("odd:number", Exit.USAGE, ["is a int"]),
         ("odd:mixed", Exit.USAGE, ["a list that holds a int"]),
         ("odd:failing", Exit.FAILED, ["odd:failing() failed: KeyError"]),
+        ("over:workflows", Exit.FAILED, ["SystemExit: 3", "over.py, line 1"]),
         ("odd:later", Exit.USAGE, ["coroutine function"]),
     ],
 )
@@ -117,6 +119,7 @@ def test_a_wrong_application_is_explained(
 ) -> None:
     """An application that cannot be loaded is explained, with what its module offers."""
     (folder / "ill.py").write_text("1 / 0\n")
+    (folder / "over.py").write_text("raise SystemExit(3)\n")
     (folder / "needy.py").write_text("import nowhere_to_be_found\n")
     (folder / "odd.py").write_text(
         "number, mixed = 7, [7]\ndef failing(): raise KeyError('x')\nasync def later(): return []\n"

@@ -1,5 +1,6 @@
 """`eventflow run list`: the runs of a store, newest first."""
 
+from datetime import datetime
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,6 +12,9 @@ from eventflow.cli.pages import page_of
 from eventflow.cli.reading import read_pairs, read_time
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
+from eventflow.core.projection import Projection
+from eventflow.errors import InvalidInput
+from eventflow.runtime.as_of import AsOf, list_runs_as_of
 from eventflow.store.contract import RunPage, RunQuery
 
 
@@ -23,6 +27,7 @@ async def list_runs(
     before: str | None = None,
     limit: Annotated[int, Parameter(alias="-n")] = 20,
     after: str | None = None,
+    as_of: str | None = None,
     session: SessionArgument,
 ) -> None:
     """List runs, newest first.
@@ -32,6 +37,7 @@ async def list_runs(
         before: Only runs created before this time, or so long ago.
         limit: At most so many.
         after: Only what follows a page: its "next".
+        as_of: List what there was at a time, or at a position of the log, and as it was then.
     """
     if limit < 1:
         raise CommandError(f"--limit is at least 1, not {limit}")
@@ -46,17 +52,24 @@ async def list_runs(
             limit=limit,
             after=after,
         )
-        page = await _page(place, query)
+        page = await _page(place, query, None if as_of is None else _moment(as_of, now))
         if session.json:
             print_json({"runs": [item.run for item in page.items], "next": page.next})
         else:
             await _draw(place, query, page)
 
 
-async def _page(place: Place, query: RunQuery) -> RunPage:
+def _moment(text: str, now: datetime) -> AsOf:
+    return int(text) if text.isdecimal() else read_time(text, now, "--as-of")
+
+
+async def _page(place: Place, query: RunQuery, as_of: AsOf | None) -> RunPage:
     try:
+        if as_of is not None:
+            found = await list_runs_as_of(place.store, query, as_of)
+            return RunPage(tuple(Projection(run, (), ()) for run in found.items), found.next)
         return await page_of(place.store, query)
-    except ValueError:
+    except (ValueError, InvalidInput):
         raise CommandError(
             f'--after takes the "next" of the page before, and "{query.after}" is none'
         ) from None

@@ -9,12 +9,12 @@ from cyclopts import Parameter
 from eventflow.cli import completing
 from eventflow.cli.arguments import RUN_HELP
 from eventflow.cli.commands.run_history import as_json
-from eventflow.cli.counting import newest_position
 from eventflow.cli.exits import CommandError
 from eventflow.cli.finding import find_run
 from eventflow.cli.looking import following
 from eventflow.cli.output import print_json_line
 from eventflow.cli.session import SessionArgument
+from eventflow.engine.walking import newest_position
 from eventflow.store.contract import Store
 from eventflow.store.envelope import Envelope, open_envelope
 

@@ -7,7 +7,6 @@ from cyclopts import Parameter
 
 from eventflow.cli.arguments import Flag
 from eventflow.cli.checkpoints import read_given_checkpoint, read_key
-from eventflow.cli.counting import newest_position
 from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.long_work import resumable
 from eventflow.cli.output import print_json, say
@@ -15,6 +14,7 @@ from eventflow.cli.session import SessionArgument
 from eventflow.cli.wording import count
 from eventflow.engine.checkpoints import write_checkpoint
 from eventflow.engine.signing import SigningKey
+from eventflow.engine.walking import newest_position
 
 
 async def checkpoint(

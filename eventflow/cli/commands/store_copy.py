@@ -1,13 +1,13 @@
 """`eventflow store copy`: all runs of a store, into another one."""
 
 from eventflow.cli.asking import Yes, confirm
-from eventflow.cli.counting import newest_position
 from eventflow.cli.exits import CommandError
 from eventflow.cli.long_work import resumable
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
 from eventflow.engine.copying import BATCH, CopyReport, copy_history
+from eventflow.engine.walking import newest_position
 from eventflow.store.contract import Store
 from eventflow.store.inspection import inspect_store
 from eventflow.store.registry import open_store, redact

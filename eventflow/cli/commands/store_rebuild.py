@@ -1,12 +1,12 @@
 """`eventflow store rebuild`: the rows of a store, computed from its log again."""
 
 from eventflow.cli.asking import Yes, confirm
-from eventflow.cli.counting import newest_position
 from eventflow.cli.long_work import resumable
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.wording import count
 from eventflow.engine.rebuilding import rebuild_rows
+from eventflow.engine.walking import newest_position
 
 
 async def rebuild(*, yes: Yes = False, session: SessionArgument) -> None:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from eventflow.cli.checkpoints import read_given_checkpoint, read_key
-from eventflow.cli.counting import newest_position
 from eventflow.cli.exits import CommandError
 from eventflow.cli.long_work import resumable
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.wording import count
+from eventflow.engine.walking import newest_position
 from eventflow.runtime.verification import VerifiedStore
 
 

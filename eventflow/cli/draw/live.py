@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from eventflow.cli.draw.console import cell, console
-from eventflow.cli.draw.run import WIDEST, page, progress_bar
+from eventflow.cli.draw.run import ROOM_FOR_TIMES, WIDEST, page, progress_bar
 from eventflow.cli.looking import Shown
 from eventflow.cli.wording import between
 from eventflow.core.values import Status
@@ -21,10 +22,18 @@ async def draw_live(
     with Live(console=screen, auto_refresh=False, vertical_overflow="ellipsis") as live:
         async for each in following:
             shown = each
-            live.update(page(shown, now(), min(screen.width, WIDEST)), refresh=True)
+            live.update(_now(shown, now(), screen.width), refresh=True)
         live.vertical_overflow = "visible"
         live.refresh()
     return shown
+
+
+def _now(shown: Shown, now: datetime, width: int) -> RenderableType:
+    """Put the page together, with the progress below it where the table has no room for that."""
+    drawn = page(shown, now, min(width, WIDEST))
+    if width >= ROOM_FOR_TIMES or shown.state.status.ended:
+        return drawn
+    return Group(drawn, status_line(shown, now, width))
 
 
 def status_line(shown: Shown, now: datetime, width: int) -> Text:

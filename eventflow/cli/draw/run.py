@@ -18,7 +18,7 @@ from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo
 
-_ROOM_FOR_TIMES = 90
+ROOM_FOR_TIMES = 90
 WIDEST = 120
 _MOST = 2_000
 _BAR = 12
@@ -73,7 +73,7 @@ def facts(state: RunState, now: datetime) -> Table:
 def stages_table(shown: Shown, now: datetime, width: int) -> Table:
     """Draw a line for each stage, those that are still to come too."""
     names = ["group", "stage", "status", "attempt", "took"]
-    names += ["started", "told"] if width >= _ROOM_FOR_TIMES else []
+    names += ["started", "told"] if width >= ROOM_FOR_TIMES else []
     drawn = table(*names, right=("group", "attempt", "took"))
     for number, group in enumerate(shown.state.plan.groups, start=1):
         for planned in group:

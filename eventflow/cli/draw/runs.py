@@ -61,5 +61,7 @@ def _stages(item: Projection) -> Text:
         named = [stage.stage for stage in item.stages if stage.status is status]
         if named:
             return cell(f"{', '.join(named)} {status}")
+    if not item.stages:
+        return Text()
     completed = sum(stage.status is Status.COMPLETED for stage in item.stages)
     return Text(f"{completed} completed")
