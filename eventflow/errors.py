@@ -26,6 +26,7 @@ EventflowError
 ├── AICallFailed                         a model did not answer; recorded all the same
 │   ├── AICallRefused                    asking again unchanged will not help
 │   └── InvalidAnswer                    what it answered does not fit the schema
+├── BatchesNotListed                     the provider does not let one look for a batch
 ├── CallNotRecorded                      a replay is asked for what is not in the history
 └── CannotCopy                           a history that the target has otherwise
 ```
@@ -378,6 +379,10 @@ class InvalidAnswer(AICallFailed):
         self.problems = tuple(problems)
         listed = "; ".join(map(str, self.problems))
         super().__init__(model, f"the answer does not fit the schema: {listed}")
+
+
+class BatchesNotListed(EventflowError):
+    """The provider does not let one look for a batch whose id was lost, so it may exist or not."""
 
 
 class CallNotRecorded(EventflowError):

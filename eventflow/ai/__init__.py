@@ -4,20 +4,30 @@
 the replay of recorded answers. Calls need the extra: `pip install 'eventflow-engine[ai]'`.
 """
 
+from eventflow.ai.batch_stages import Answers, batch_stage
 from eventflow.ai.choices import Endpoint, Price
 from eventflow.ai.replay import replaying
 from eventflow.ai.settings import AISettings
 from eventflow.core.ai import AICallKind, AISummary, AITotals, AIUse, PromptPolicy, Tokens
 from eventflow.core.ai_stats import AIStats
-from eventflow.definition.ai import AIHelper, Text, TextStream
+from eventflow.definition.ai import (
+    AIBatches,
+    AIHelper,
+    BatchAnswer,
+    BatchHandle,
+    Text,
+    TextStream,
+)
 from eventflow.errors import (
     AICallFailed,
     AICallRefused,
+    BatchesNotListed,
     CallNotRecorded,
     InvalidAnswer,
 )
 
 __all__ = [
+    "AIBatches",
     "AICallFailed",
     "AICallKind",
     "AICallRefused",
@@ -27,6 +37,10 @@ __all__ = [
     "AISummary",
     "AITotals",
     "AIUse",
+    "Answers",
+    "BatchAnswer",
+    "BatchHandle",
+    "BatchesNotListed",
     "CallNotRecorded",
     "Endpoint",
     "InvalidAnswer",
@@ -35,5 +49,6 @@ __all__ = [
     "Text",
     "TextStream",
     "Tokens",
+    "batch_stage",
     "replaying",
 ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any, TypeVar
 
+from eventflow.ai.batches import Batches
 from eventflow.ai.choices import amount
 from eventflow.ai.desk import Desk
 from eventflow.ai.failures import error_info
@@ -178,6 +179,10 @@ class Helper:
         await self._ledger.ready()
         started = self._desk.now() - timedelta(seconds=duration)
         await self._ledger.write(asked, started, came, self._error(error))
+
+    def batch(self, model: Any = None) -> Batches:  # noqa: ANN401 - as `generate_text`
+        """Give the batches of a model: many prompts at once, answered within a day for less."""
+        return Batches(self._ledger, model)
 
     async def stats(self) -> AIStats:
         """Tell what the calls of this topic, and of those below it, came to."""

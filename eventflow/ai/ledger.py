@@ -98,6 +98,7 @@ class Ledger:
         *,
         batch: str | None = None,
         discount: Decimal | None = None,
+        with_result: bool = False,
     ) -> None:
         """Record a call, also while the task that made it is being cancelled."""
         policy = self.desk.choices.policy
@@ -122,7 +123,8 @@ class Ledger:
                     error=error,
                     batch=batch,
                     discount=discount,
-                )
+                ),
+                with_result=with_result,
             )
         )
 

@@ -96,7 +96,7 @@ class _Nowhere:
     async def ready(self) -> None:
         """Do nothing."""
 
-    async def record(self, call: e.AICalled) -> None:
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
         """Keep nothing."""
 
 

@@ -1,11 +1,15 @@
 """What a stage may ask of models: a Protocol, so that no stage depends on the library behind it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol, Self, TypeVar, overload
+from typing import Any, Generic, Protocol, Self, TypeVar, overload
+
+from attrs import field, frozen
 
 from eventflow.core.ai import Tokens
 from eventflow.core.ai_stats import AIStats
+from eventflow.core.values import JSON
 
 T = TypeVar("T")
 Tools = Sequence[Callable[..., Any]]
@@ -47,6 +51,131 @@ class TextStream(Protocol):
 
     async def aclose(self) -> None:
         """Give up what has not come yet, and record what was used."""
+        ...
+
+
+@frozen
+class BatchHandle:
+    """A batch that was submitted: plain data, enough to ask for it in another process.
+
+    Attributes:
+        id: The provider's id.
+        requested: The model as it was asked for.
+        provider: Who has it.
+        model: The model as the provider names it.
+        group: What a client must share with the one that submitted it.
+        created_at: When the provider took it.
+        ids: The ids of its prompts, in the order in which they were submitted.
+        key: What the provider's names of its prompts begin with.
+        settings: How they are to be answered.
+        details: What else the provider needs to be told.
+    """
+
+    id: str
+    requested: str
+    provider: str
+    model: str
+    group: str
+    created_at: datetime
+    ids: list[str]
+    key: str
+    settings: dict[str, JSON] = field(factory=dict)
+    details: dict[str, JSON] | None = None
+
+
+@frozen
+class BatchAnswer(Generic[T]):
+    """What became of one prompt of a batch.
+
+    Attributes:
+        id: The prompt.
+        value: The text, or the value of the schema; None if there is a problem.
+        problem: Why there is no value; None if there is one. It is never an empty value instead.
+    """
+
+    id: str
+    value: T | None = None
+    problem: str | None = None
+
+
+class AIBatches(Protocol):
+    """Many prompts at once: submitted now, answered within a day, for about half the price.
+
+    Every call may raise `AICallFailed`. `eventflow.ai.batch_stage` makes a whole stage of it.
+    """
+
+    async def submit(
+        self,
+        prompts: Mapping[str, Any],
+        schema: Any = None,  # noqa: ANN401 - any schema kind
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        instructions: str | None = None,
+        settings: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> BatchHandle:
+        """Submit prompts, each under an id of its own.
+
+        Args:
+            prompts: The prompts, by id.
+            schema: The type that is asked for; without it, texts.
+            temperature: How varied the answers may be; None leaves it to the model.
+            max_tokens: The longest answer.
+            instructions: What holds for every prompt.
+            settings: Further settings of the library.
+            key: A text by which `find` knows the batch again.
+
+        Raises:
+            InvalidInput: There is no prompt.
+            InvalidSettings: The model has no batches, or a setting does not fit.
+        """
+        ...
+
+    async def find(
+        self,
+        prompts: Mapping[str, Any],
+        *,
+        key: str,
+        since: datetime,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> BatchHandle | None:
+        """Look for a batch that was submitted under a key, after its handle was lost.
+
+        Args:
+            prompts: As they were submitted.
+            key: The key that they were submitted under.
+            since: When that was at the earliest.
+            temperature: As it was submitted.
+            max_tokens: As it was submitted.
+            settings: As they were submitted.
+
+        Raises:
+            BatchesNotListed: The provider does not let one look.
+        """
+        ...
+
+    async def ended(self, handle: BatchHandle) -> bool:
+        """Ask whether the provider has done with a batch."""
+        ...
+
+    async def results(
+        self,
+        handle: BatchHandle,
+        schema: Any = None,  # noqa: ANN401 - as `submit`
+        *,
+        with_result: bool = False,
+    ) -> list[BatchAnswer[Any]]:
+        """Fetch the answers of a batch that has ended, and record each of them as a call.
+
+        Args:
+            handle: The batch.
+            schema: As it was submitted.
+            with_result: Record them together with the result of the stage, and only if it counts,
+                so that they are recorded once however often they are fetched.
+        """
         ...
 
 
@@ -192,6 +321,10 @@ class AIHelper(Protocol):
         Raises:
             InvalidInput: A number is negative, or prompt or response have no meaning in JSON.
         """
+        ...
+
+    def batch(self, model: Any = None) -> "AIBatches":  # noqa: ANN401 - as `generate_text`
+        """Give the batches of a model: many prompts at once, answered within a day for less."""
         ...
 
     async def stats(self) -> AIStats:

@@ -35,8 +35,11 @@ class CallRecorder(Protocol):
         """
         ...
 
-    async def record(self, call: e.AICalled) -> None:
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
         """Append a call.
+
+        `with_result` appends it together with the result of the stage, and only if that counts,
+        where there is a stage that is being executed or checked.
 
         Raises:
             StoreUnavailable: The store was away for too long.

@@ -20,7 +20,10 @@ from eventflow.store.envelope import open_envelope
 PAGE = 1_000
 READ_AT_ONCE = 50
 
-StageHelper: TypeAlias = Callable[[str, str, int, int], AIHelper]
+Keep: TypeAlias = Callable[[e.Note], None]
+"""Keeps a note until the result of a stage is appended."""
+
+StageHelper: TypeAlias = Callable[[str, str, int, int, Keep], AIHelper]
 """Makes the helper of one attempt: of a run, a stage, a generation and an attempt."""
 
 
@@ -43,9 +46,11 @@ class AICalls:
         self._loop = asyncio.get_running_loop()
         self._opened: AI | None = None
 
-    def of_attempt(self, run_id: str, stage: str, generation: int, attempt: int) -> AIHelper:
+    def of_attempt(
+        self, run_id: str, stage: str, generation: int, attempt: int, keep: Keep
+    ) -> AIHelper:
         """Make the helper of one attempt at a stage."""
-        recorder = AttemptCalls(self._log, run_id, stage, generation, attempt)
+        recorder = AttemptCalls(self._log, run_id, stage, generation, attempt, keep)
         return self._helper(stage_topic(run_id, stage), recorder)
 
     def helper(self, topic: str, place: LogContext | None) -> AIHelper:

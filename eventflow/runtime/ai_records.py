@@ -48,21 +48,27 @@ class CallLog:
             RunNotFound: The store has no such run.
             StoreUnavailable: The store was away for longer than `PATIENCE`.
         """
-        parts = {"prompt": call.prompt, "response": call.response}
-        large = {
-            name: data
-            for name, value in parts.items()
-            if (data := self.values.outside(value, sharers=len(parts))) is not None
-        }
 
         async def work(outage: Outage) -> None:
-            kept: dict[str, Any] = {
-                name: await until_available(partial(self.values.keep, data), outage)
-                for name, data in large.items()
-            }
+            kept = await self._kept(call, outage)
             await self._append(run_id, lambda state: evolve(place(state), **kept), outage)
 
         await self._patiently(run_id, work)
+
+    async def prepared(self, run_id: str, call: e.AICalled) -> e.AICalled:
+        """Store what is large of a call, and give it as it can be appended.
+
+        Raises:
+            StoreUnavailable: As `record`.
+        """
+        prepared = call
+
+        async def work(outage: Outage) -> None:
+            nonlocal prepared
+            prepared = evolve(call, **await self._kept(call, outage))
+
+        await self._patiently(run_id, work)
+        return prepared
 
     async def append(self, run_id: str, note: Callable[[RunState], e.Note]) -> None:
         """Append a note to a run.
@@ -71,6 +77,14 @@ class CallLog:
             RunNotFound, StoreUnavailable: As `record`.
         """
         await self._patiently(run_id, partial(self._append, run_id, note))
+
+    async def _kept(self, call: e.AICalled, outage: Outage) -> dict[str, Any]:
+        parts = {"prompt": call.prompt, "response": call.response}
+        return {
+            name: await until_available(partial(self.values.keep, data), outage)
+            for name, value in parts.items()
+            if (data := self.values.outside(value, sharers=len(parts))) is not None
+        }
 
     async def _append(
         self, run_id: str, note: Callable[[RunState], e.Note], outage: Outage
@@ -104,14 +118,18 @@ class AttemptCalls:
     stage: str
     generation: int
     attempt: int
+    keep: Callable[[e.Note], None]
 
     async def ready(self) -> None:
         """Do nothing: the stage is being executed."""
 
-    async def record(self, call: e.AICalled) -> None:
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
         """Record one call."""
         note = evolve(call, stage=self.stage, generation=self.generation, attempt=self.attempt)
-        await self.log.record(self.run_id, note, lambda _: note)
+        if with_result:
+            self.keep(await self.log.prepared(self.run_id, note))
+        else:
+            await self.log.record(self.run_id, note, lambda _: note)
 
 
 @frozen
@@ -136,8 +154,9 @@ class RunCalls:
                 f'Stage "{self.stage}" not found in run {self.run_id}; it has {there}'
             )
 
-    async def record(self, call: e.AICalled) -> None:
-        """Record one call."""
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
+        """Record one call, at once: nobody here knows of a result."""
+        del with_result
 
         def place(state: RunState) -> e.AICalled:
             found = state.stages.get(self.stage) if self.stage is not None else None
@@ -168,8 +187,9 @@ class OutsideCalls:
     async def ready(self) -> None:
         """Do nothing: the run is made when it is needed."""
 
-    async def record(self, call: e.AICalled) -> None:
-        """Record one call."""
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
+        """Record one call, at once: there is no stage."""
+        del with_result
         async with self._lock:
             if not self._left:
                 self._run_id = await self._begin()

@@ -141,7 +141,7 @@ class Context:
         """Calls models, and records each call as an event of the run."""
         if self._helper is None:
             self._helper = self._make_helper(
-                self.run_id, self.stage_id, self.generation, self.attempt
+                self.run_id, self.stage_id, self.generation, self.attempt, self._job.notes.append
             )
         return self._helper
 

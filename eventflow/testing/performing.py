@@ -22,6 +22,7 @@ from eventflow.core.values import JSON
 from eventflow.definition.ai import AIHelper
 from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.runtime.ai import AI, AISource, default_source, recorded_source
+from eventflow.runtime.ai_calls import Keep
 from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
@@ -108,8 +109,9 @@ class _Attempt:
     async def ready(self) -> None:
         """Do nothing: there is always a place."""
 
-    async def record(self, call: e.AICalled) -> None:
-        """Take down a call."""
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
+        """Take down a call; nothing is appended here, so all of them count alike."""
+        del with_result
         await self.said.note("", evolve(call, **self.place))
 
 
@@ -129,7 +131,10 @@ class _Calls:
         self._run = run
         self._opened: AI | None = None
 
-    def of_attempt(self, run_id: str, stage: str, generation: int, attempt: int) -> AIHelper:
+    def of_attempt(
+        self, run_id: str, stage: str, generation: int, attempt: int, keep: Keep
+    ) -> AIHelper:
+        del keep
         if self._opened is None:
             self._opened = self._source().open(lambda: self._run.recorded_at, self._loop)
         place = {"stage": stage, "generation": generation, "attempt": attempt}

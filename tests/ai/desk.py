@@ -21,8 +21,9 @@ class Kept:
     async def ready(self) -> None:
         """Do nothing."""
 
-    async def record(self, call: e.AICalled) -> None:
+    async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
         """Keep a call."""
+        del with_result
         self.calls.append(call)
 
     @property

@@ -177,10 +177,10 @@ async def test_a_call_is_recorded_although_its_task_is_cancelled_meanwhile() -> 
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(Kept):
-        async def record(self, call: AICalled) -> None:
+        async def record(self, call: AICalled, *, with_result: bool = False) -> None:
             begun.set()
             await go_on.wait()
-            await super().record(call)
+            await super().record(call, with_result=with_result)
 
     kept = Slow()
     ai = helper(AISettings(models={MODEL: ScriptedModel("Hello.", name=MODEL)}), kept)
