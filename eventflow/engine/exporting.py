@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 from attrs import frozen
 
-from eventflow.core.references import references
+from eventflow.engine.blob_keys import blob_keys
 from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.history_lines import ProofLine
 from eventflow.engine.history_writer import HistoryWriter
@@ -20,7 +20,6 @@ from eventflow.engine.proofs import make_proofs
 from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
-from eventflow.store.envelope import open_envelope
 
 Sizes: TypeAlias = Sequence[tuple[str, int]]
 """Runs, each with its version."""
@@ -87,6 +86,10 @@ async def export_histories(
     return report
 
 
+Referred: TypeAlias = tuple[int, Sequence[str]]
+"""The place of an event in its run, and the blobs that it refers to."""
+
+
 @frozen
 class _Export:
     """One export under way."""
@@ -104,21 +107,48 @@ class _Export:
         report = ExportReport()
         async for sizes in _oldest_first(self.store, self.query):
             for run_ids in batches(sizes):
-                for events in (await read_whole(self.store, run_ids)).values():
-                    blobs = await self._write_run(events)
-                    report = ExportReport(
-                        report.runs + 1, report.events + len(events), report.blobs + blobs
-                    )
+                histories = list((await read_whole(self.store, run_ids)).values())
+                blobs = await self._write_runs(histories)
+                report = ExportReport(
+                    report.runs + len(histories),
+                    report.events + sum(map(len, histories)),
+                    report.blobs + blobs,
+                )
                 if self.progress is not None:
                     self.progress(report)
         await self.thread.run(self.writer.end)
         return report
 
-    async def _write_run(self, events: Sequence[StoredEvent]) -> int:
+    async def _write_runs(self, histories: Sequence[Sequence[StoredEvent]]) -> int:
+        """Write runs, those without blobs in one go; count the blobs."""
+        blobs = 0
+        while histories:
+            written, referred = await self.thread.run(partial(self._write_plain, histories))
+            histories = histories[written:]
+            if histories:
+                blobs += await self._write_run(histories[0], referred)
+                histories = histories[1:]
+        return blobs
+
+    def _write_plain(
+        self, histories: Sequence[Sequence[StoredEvent]]
+    ) -> tuple[int, Sequence[Referred]]:
+        """Write runs up to the first that needs blobs; tell which these are."""
+        for number, events in enumerate(histories):
+            verify(events)
+            referred = [
+                (place, keys) for place, event in enumerate(events) if (keys := blob_keys(event))
+            ]
+            if referred:
+                return number, referred
+            self._end_run(events)
+        return len(histories), ()
+
+    async def _write_run(self, events: Sequence[StoredEvent], referred: Sequence[Referred]) -> int:
         """Write a run, each blob before the first event that refers to it; count the blobs."""
         written: set[str] = set()
         begin = 0
-        for place, keys in await self.thread.run(partial(_references, events)):
+        for place, keys in referred:
             await self.thread.run(partial(self.writer.add, events[begin:place]))
             begin = place
             for key in keys:
@@ -132,16 +162,6 @@ class _Export:
     def _end_run(self, events: Sequence[StoredEvent]) -> None:
         self.writer.add(events)
         self.writer.end_run(self.proofs.get(events[-1].run_id))
-
-
-def _references(events: Sequence[StoredEvent]) -> list[tuple[int, list[str]]]:
-    """Verify a run, and tell which of its events refer to which blobs."""
-    verify(events)
-    found = [
-        (place, [reference.key for reference in references(open_envelope(event).event)])
-        for place, event in enumerate(events)
-    ]
-    return [(place, keys) for place, keys in found if keys]
 
 
 async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from functools import partial
 from itertools import groupby
@@ -17,11 +17,12 @@ from eventflow.engine.appending import append_again
 from eventflow.engine.copied import CopiedRun, another_history
 from eventflow.engine.histories import History, read_histories
 from eventflow.engine.own_thread import OwnThread
+from eventflow.engine.paging import TOGETHER, read_whole
 from eventflow.engine.source import STANDARD, Source
 from eventflow.engine.stream import Stream
 from eventflow.errors import CannotCopy
 from eventflow.store.blobs import BlobStore
-from eventflow.store.contract import Operation, Store
+from eventflow.store.contract import Operation, Store, StoredEvent
 
 
 @frozen
@@ -45,7 +46,7 @@ class ImportReport:
 
 
 Progress: TypeAlias = Callable[[ImportReport], object]
-"""Is told how far an import has come, after each run."""
+"""Is told how far an import has come, every now and then."""
 
 
 async def import_histories(
@@ -67,7 +68,7 @@ async def import_histories(
         source: A path, an open binary file, or `-`.
         only_ended: Refuse a file with a run that has not ended, since a worker would go on with it.
         blobs: Where the blobs go, if not beside the log.
-        progress: Is called after each run.
+        progress: Is called every now and then.
 
     Raises:
         CannotCopy: A run or an idempotency key is another one in the store, or is alive where
@@ -101,32 +102,47 @@ def _rereadable(source: Source) -> IO[bytes]:
     return kept
 
 
-async def _histories(file: IO[bytes], thread: OwnThread) -> AsyncGenerator[History]:
-    """Read a file once, from where it stands, and put it back there."""
+async def _batches(file: IO[bytes], thread: OwnThread) -> AsyncGenerator[list[History]]:
+    """Read a file once, some runs at a time, from where it stands, and put it back there."""
     start = file.tell()
     histories = read_histories(file)
     try:
-        while history := await thread.run(lambda: next(histories, None)):
-            yield history
+        while batch := await thread.run(partial(_some, histories)):
+            yield batch
     finally:
         await thread.run_anyway(histories.close)
         file.seek(start)
 
 
+def _some(histories: Iterator[History]) -> list[History]:
+    """Take runs until they have many events together."""
+    batch: list[History] = []
+    events = 0
+    while events < TOGETHER and (history := next(histories, None)):
+        batch.append(history)
+        events += len(history.events)
+    return batch
+
+
 async def _prove(store: Store, file: IO[bytes], thread: OwnThread, *, only_ended: bool) -> int:
     """See that all runs can be folded, and none is another one in the store; count the living."""
     alive = 0
-    async with aclosing(_histories(file, thread)) as histories:
-        async for history in histories:
-            state = _folded(history)
-            if not state.status.ended:
-                alive += 1
-                _refuse_alive(state, only_ended=only_ended)
-            there = await store.read([history.run_id])
-            for theirs, ours in zip(there, history.events, strict=False):
-                if theirs.hash != ours.hash:
-                    raise another_history(history.run_id, theirs.version)
+    async with aclosing(_batches(file, thread)) as batches:
+        async for batch in batches:
+            present = await read_whole(store, {history.run_id for history in batch})
+            for history in batch:
+                state = _folded(history)
+                if not state.status.ended:
+                    alive += 1
+                    _refuse_alive(state, only_ended=only_ended)
+                _refuse_another(history, present[history.run_id])
     return alive
+
+
+def _refuse_another(history: History, present: Sequence[StoredEvent]) -> None:
+    for theirs, ours in zip(present, history.events, strict=False):
+        if theirs.hash != ours.hash:
+            raise another_history(history.run_id, theirs.version)
 
 
 def _folded(history: History) -> RunState:
@@ -159,31 +175,35 @@ class _Import:
     async def take(self, file: IO[bytes], report: ImportReport) -> ImportReport:
         """Append what the store lacks of each run."""
         run_ids: list[str] = []
-        async with aclosing(_histories(file, self.thread)) as histories:
-            async for history in histories:
-                imported = await self._append(history)
-                run_ids.append(history.run_id)
+        async with aclosing(_batches(file, self.thread)) as batches:
+            async for batch in batches:
+                imported = await self._append(batch)
+                run_ids += [history.run_id for history in batch]
+                events = sum(len(history.events) for history in batch)
                 report = evolve(
                     report,
-                    runs=report.runs + 1,
+                    runs=report.runs + len(batch),
                     imported=report.imported + imported,
-                    present=report.present + len(history.events) - imported,
+                    present=report.present + events - imported,
                 )
                 if self.progress is not None:
                     self.progress(report)
         return evolve(report, run_ids=tuple(run_ids))
 
-    async def _append(self, history: History) -> int:
-        """Append a run behind its blobs; count the events that the store lacked."""
-        missing = await _missing(self.store, history)
-        for data in history.blobs.values():
-            await (self.blobs or self.store.blobs).put(data)
+    async def _append(self, batch: Sequence[History]) -> int:
+        """Append runs behind their blobs; count the events that the store lacked."""
+        present = await read_whole(self.store, {history.run_id for history in batch})
+        missing: list[Operation] = []
+        for history in batch:
+            missing += _missing(history, present[history.run_id])
+            for data in history.blobs.values():
+                await (self.blobs or self.store.blobs).put(data)
         await append_again(self.store, missing)
         return sum(len(operation.events) for operation in missing)
 
 
-async def _missing(store: Store, history: History) -> list[Operation]:
-    run = CopiedRun(history.run_id, await store.read([history.run_id]), 0)
+def _missing(history: History, present: Sequence[StoredEvent]) -> list[Operation]:
+    run = CopiedRun(history.run_id, present, 0)
     grouped = groupby(history.events, key=lambda event: event.op_id)
     taken = [run.take(list(events)) for _, events in grouped]
     return [operation for operation in taken if operation is not None]

@@ -14,7 +14,7 @@ from eventflow.core.change import changed
 from eventflow.core.draft import Draft
 from eventflow.core.events import Event, Note, RunAnnotated
 from eventflow.core.projection import changes
-from eventflow.core.state import RunState
+from eventflow.core.state import RunState, replay
 from eventflow.engine.commit import GroupCommit
 from eventflow.engine.loader import Loader
 from eventflow.engine.stream import Stream, Streams
@@ -187,6 +187,20 @@ class Journal:
         if not events and not after:
             raise unknown_run(run_id)
         return events
+
+    async def state_at(self, run_id: str, version: int) -> RunState:
+        """Give the state of a run as of a version.
+
+        Raises:
+            RunNotFound: The store has no such run.
+            ValueError: The run has no such version.
+        """
+        stored = await self._loader.read(run_id, 0)
+        if not stored:
+            raise unknown_run(run_id)
+        if not 1 <= version <= len(stored):
+            raise ValueError(f"run {run_id} has the versions 1 to {len(stored)}, not {version}")
+        return replay(open_envelope(each) for each in stored[:version])
 
     async def owner_of(self, key: str, run: RunState) -> str | None:
         """Find the run of the operation that has an idempotency key, if there is one.

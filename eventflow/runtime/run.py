@@ -11,7 +11,7 @@ from eventflow.core import events as e
 from eventflow.core.commands import CancelRun, ReceiveSignal
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
-from eventflow.core.state import RunState, replay
+from eventflow.core.state import RunState
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor, Status
 from eventflow.definition.schema import Schema, dump_json
@@ -72,10 +72,7 @@ class Run:
         """
         if at is None:
             return await self._shared.journal.state(self.id)
-        history = await self._shared.journal.history(self.id)
-        if not 1 <= at <= len(history):
-            raise ValueError(f"run {self.id} has the versions 1 to {len(history)}, not {at}")
-        return replay(history[:at])
+        return await self._shared.journal.state_at(self.id, at)
 
     async def history(self, *, effective: bool = False) -> list[Envelope]:
         """Give all events of the run, or without those that rewinds have cut.

@@ -10,9 +10,8 @@ from typing import TypeAlias
 from attrs import evolve as changed
 from attrs import frozen
 
-from eventflow.core.events import UnknownEvent
 from eventflow.core.projection import JobRow, Projection, project
-from eventflow.core.references import references
+from eventflow.engine.blob_keys import blob_keys
 from eventflow.engine.journal import unknown_run
 from eventflow.engine.paging import pages_of, with_histories
 from eventflow.engine.stream import Stream
@@ -27,7 +26,6 @@ from eventflow.errors import (
 from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
-from eventflow.store.envelope import open_envelope
 
 NO_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -206,18 +204,20 @@ async def _verify_blobs(
 ) -> int:
     """Look at every blob that a run refers to; count them."""
     seen: set[str] = set()
-    for envelope in map(open_envelope, stored):
-        for key in {reference.key for reference in references(envelope.event)} - seen:
-            seen.add(key)
-            try:
-                await (blobs or store.blobs).get(key)
-            except (BlobNotFound, BlobAltered) as error:
-                gone = isinstance(error, BlobNotFound)
-                if gone and isinstance(envelope.event, UnknownEvent):
-                    continue  # what looks like a reference there may be none
-                how = Alteration.MISSING if gone else Alteration.ALTERED
-                raise HistoryAltered(envelope.run_id, envelope.version, str(error), how) from error
+    for event in stored:
+        for key in blob_keys(event):
+            if key not in seen:
+                seen.add(key)
+                await _verify_blob(blobs or store.blobs, key, event)
     return len(seen)
+
+
+async def _verify_blob(blobs: BlobStore, key: str, event: StoredEvent) -> None:
+    try:
+        await blobs.get(key)
+    except (BlobNotFound, BlobAltered) as error:
+        how = Alteration.MISSING if isinstance(error, BlobNotFound) else Alteration.ALTERED
+        raise HistoryAltered(event.run_id, event.version, str(error), how) from error
 
 
 def _compare(rows: Projection | None, implied: Projection, version: int) -> None:

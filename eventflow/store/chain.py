@@ -44,15 +44,8 @@ def event_hash(
     Raises:
         ValueError: The time has no time zone.
     """
-    return sha256(
-        b"\0"
-        + _often(run_id)
-        + _often(str(version))
-        + _of_kind(type, schema)
-        + _of_operation(recorded_at, actor, op_id)
-        + sha256(data).digest()
-        + previous
-    ).digest()
+    header = _of_kind(type, schema) + _of_operation(recorded_at, actor, op_id)
+    return _link(previous, run_id, version, header, data)
 
 
 def seal(
@@ -180,17 +173,18 @@ def _stood_elsewhere(event: StoredEvent, events: Sequence[StoredEvent]) -> bool:
 
 
 def _rehashed(event: StoredEvent, previous: bytes, version: int | None = None) -> bytes:
-    return event_hash(
-        previous,
-        run_id=event.run_id,
-        version=event.version if version is None else version,
-        type=event.type,
-        schema=event.schema,
-        data=event.data,
-        recorded_at=event.recorded_at,
-        actor=event.actor,
-        op_id=event.op_id,
+    header = _of_kind(event.type, event.schema) + _of_operation(
+        event.recorded_at, event.actor, event.op_id
     )
+    number = event.version if version is None else version
+    return _link(previous, event.run_id, number, header, event.data)
+
+
+def _link(previous: bytes, run_id: str, version: int, header: bytes, data: bytes) -> bytes:
+    """Hash an event of which the fields from the type to the operation are laid out."""
+    return sha256(
+        b"\0" + _often(run_id) + _often(str(version)) + header + sha256(data).digest() + previous
+    ).digest()
 
 
 def _length_prefixed(field: str | None) -> bytes:

@@ -76,7 +76,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def _moment(value: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=value)
+    return _EPOCH + timedelta(0, 0, value)
 
 
 def _optional_microseconds(moment: datetime | None) -> int | None:

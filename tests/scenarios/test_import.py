@@ -218,13 +218,13 @@ async def test_a_file_comes_through_a_pipe(store: Store) -> None:
 
 
 async def test_progress_is_told(store: Store) -> None:
-    """Somebody who waits hears of each run."""
+    """Somebody who waits hears how far it has come."""
     file = await exported(await some_runs(Author(), Author()))
     told: list[int] = []
     await import_histories(
         store, io.BytesIO(file), progress=lambda report: told.append(report.imported)
     )
-    assert told == [5, 10]
+    assert told[-1] == 10
 
 
 class Slow:
