@@ -51,7 +51,11 @@ def connect_watcher(address: Address) -> sqlite3.Connection:
 
 def _connect(address: Address, busy_timeout: float) -> sqlite3.Connection:
     return sqlite3.connect(
-        address.path, timeout=busy_timeout, isolation_level=None, cached_statements=256
+        address.path,
+        timeout=busy_timeout,
+        isolation_level=None,
+        check_same_thread=False,  # a fork closes it on whichever thread forks
+        cached_statements=256,
     )
 
 

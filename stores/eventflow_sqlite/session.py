@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from eventflow.errors import StoreUnavailable
 from eventflow_sqlite.failures import explained
+from eventflow_sqlite.handle import Handle
 
 T = TypeVar("T")
 
@@ -22,26 +23,24 @@ class Session:
     A function that has begun runs to its end, also when the task that waits for it is cancelled.
 
     Args:
+        connect: Makes the connection.
         path: The file, as errors name it.
         name: What the thread is called.
         patience: Seconds to wait for another process that is writing.
     """
 
-    def __init__(self, path: str, name: str, patience: float) -> None:
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], path: str, name: str, patience: float
+    ) -> None:
+        self._handle = Handle(connect)
         self._path = path
         self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"eventflow {name}")
-        self._connection: sqlite3.Connection | None = None
         self._closed = False
 
-    async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        """Open the connection on the thread that will use it."""
-
-        def opened() -> None:
-            with explained(self._path):
-                self._connection = connect()
-
-        await asyncio.get_running_loop().run_in_executor(self._thread, opened)
+    async def open(self) -> None:
+        """Make the connection, on the thread that will use it."""
+        await self.run(lambda _: None)
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function on the connection and give its answer.
@@ -82,18 +81,12 @@ class Session:
     async def close(self) -> None:
         """Close the connection once everything that was begun has ended."""
         self.refuse()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._handle.close)
         self._thread.shutdown(wait=False)
 
     def _explain(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._connection is None:
-            raise AssertionError("a session is opened before it is used")
-        with explained(self._path):
-            return work(self._connection)
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        with explained(self._path), self._handle.use() as connection:
+            return work(connection)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from eventflow_sqlite import batch, jobs, reads, run_query
 from eventflow_sqlite.address import Address, parse_address
 from eventflow_sqlite.blobs import SQLiteBlobs
 from eventflow_sqlite.connections import connect_reader, connect_watcher, connect_writer
+from eventflow_sqlite.handle import Handle
 from eventflow_sqlite.rebuilding import rebuild
 from eventflow_sqlite.session import Session
 from eventflow_sqlite.wake import Watch
@@ -37,13 +38,16 @@ async def connect(url: str) -> "SQLiteStore":
         SchemaTooNew: A newer release of eventflow wrote the file.
     """
     address = parse_address(url)
-    writer = Session(address.path, "SQLite writer", address.busy_timeout)
-    reader = Session(address.path, "SQLite reader", address.busy_timeout)
+    path, patience = address.path, address.busy_timeout
+    writer = Session(partial(connect_writer, address), path, "SQLite writer", patience)
+    reader = Session(partial(connect_reader, address), path, "SQLite reader", patience)
+    watch = Watch(Handle(partial(connect_watcher, address)))
     try:
-        await writer.open(partial(connect_writer, address))
-        await reader.open(partial(connect_reader, address))
-        watch = Watch(connect_watcher(address))
+        await writer.open()
+        await reader.open()
+        watch.open()
     except BaseException:
+        watch.close()
         await reader.close()
         await writer.close()
         raise

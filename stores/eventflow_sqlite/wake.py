@@ -9,7 +9,9 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 
+from eventflow.errors import StoreUnavailable
 from eventflow_sqlite.batch import newest_position
+from eventflow_sqlite.handle import Handle
 
 _PACES = ((1.0, 0.002), (30.0, 0.005))
 """Until so many seconds after the last append, look every so many seconds."""
@@ -20,22 +22,27 @@ class Watch:
     """The newest position that this process knows of, and those who wait for a newer one.
 
     Args:
-        connection: Only this watch uses it, and only on the event loop.
+        handle: Of a connection that only this watch uses, and only on the event loop.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, handle: Handle) -> None:
         self._loop = asyncio.get_running_loop()
-        self._connection = connection
-        self._seen = 0
+        self._handle = handle
+        self._seen: tuple[sqlite3.Connection, int] | None = None
         self._newest = 0
         self._moved_at = self._loop.time()
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    def open(self) -> None:
+        """Make the connection."""
+        with self._handle.use():
+            pass
+
     async def wait(self, after: int, timeout: float) -> int:
         """Wait for an append beyond a position, or for `timeout` seconds; tell the newest known."""
         if self._timer is None:  # else there was a look a moment ago, and the next is due
-            self._look()
+            self.look()
         if self._newest <= after:
             await self._sleep(after, timeout)
         return self._newest
@@ -57,7 +64,7 @@ class Watch:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
-        self._connection.close()
+        self._handle.close()
 
     async def _sleep(self, after: int, timeout: float) -> None:
         waiter = self._loop.create_future()
@@ -79,14 +86,17 @@ class Watch:
 
     def _tick(self) -> None:
         self._timer = None
-        self._look()
+        with suppress(StoreUnavailable):  # whoever asks next is told
+            self.look()
         self._schedule()
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Find out whether another process has appended something."""
         # A lock in the way means only that there is nothing to see yet: the next look will.
-        with suppress(sqlite3.OperationalError):
-            ((seen,),) = self._connection.execute("PRAGMA data_version").fetchall()
+        with suppress(sqlite3.OperationalError), self._handle.use() as connection:
+            ((version,),) = connection.execute("PRAGMA data_version").fetchall()
+            seen = (connection, version)  # the versions of two connections cannot be compared
             if seen != self._seen:
-                position = newest_position(self._connection)
+                position = newest_position(connection)
                 self._seen = seen
                 self.appended(position)

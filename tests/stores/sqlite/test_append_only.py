@@ -71,8 +71,11 @@ async def test_the_library_cannot_drop_a_guard(
     for session in (store._writer, store._reader):
         with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
             await session.run(lambda connection: connection.execute(drop))
-    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
-        store._watch._connection.execute(drop)
+    with (
+        store._watch._handle.use() as connection,
+        pytest.raises(sqlite3.DatabaseError, match="not authorized"),
+    ):
+        connection.execute(drop)
     assert await store.read_all(0, 10) == log
 
 
@@ -82,5 +85,8 @@ async def test_connections_for_reading_cannot_write(
     """What is asked of the connections for reading changes no row of any table."""
     with pytest.raises(StoreUnavailable, match="readonly"):
         await store._reader.run(lambda connection: connection.execute("DELETE FROM runs"))
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        store._watch._connection.execute("DELETE FROM runs")
+    with (
+        store._watch._handle.use() as connection,
+        pytest.raises(sqlite3.OperationalError, match="readonly"),
+    ):
+        connection.execute("DELETE FROM runs")

@@ -1,0 +1,72 @@
+"""A fork meets no open connection, so that neither side loses what the other one closes."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eventflow.errors import StoreUnavailable
+from eventflow.testing.builders import Author
+from eventflow_sqlite import SQLiteStore, handle
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_nothing_is_lost_by_a_fork(tmp_path: Path) -> None:
+    """Parent and children write before and after the fork, under load and through new stores."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.stores.sqlite.forking", f"sqlite:///{tmp_path}/log.db"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stderr, ended.returncode) == ("", 0)
+
+
+async def test_connections_are_closed_for_a_fork_and_made_again(
+    store: SQLiteStore, path: Path
+) -> None:
+    """The last connection takes the files beside the database with it; the store goes on."""
+    await store.append([Author("before").create()])
+    assert len(os.listdir(path.parent)) > 1  # noqa: PTH208 - the names
+    forks = handle._watch_forks()
+    forks.hold()
+    assert os.listdir(path.parent) == [path.name]  # noqa: PTH208 - the names
+    appending = asyncio.create_task(store.append([Author("after").create()]))
+    await asyncio.sleep(0.05)
+    assert not appending.done()
+    forks.release()
+    await appending
+    assert {event.run_id for event in await store.read_all(0, 10)} == {"before", "after"}
+    assert await store.wait(0, 0) == 4
+
+
+async def test_a_file_that_cannot_be_opened_again_is_unavailable(
+    store: SQLiteStore, unreadable: Callable[[], None]
+) -> None:
+    """As when the file was taken away meanwhile; the error reaches who asks."""
+    forks = handle._watch_forks()
+    forks.hold()
+    unreadable()
+    forks.release()
+    with pytest.raises(StoreUnavailable):
+        await store.read_all(0, 10)
+    with pytest.raises(StoreUnavailable):
+        await store.wait(0, 0)
+
+
+@pytest.fixture
+def unreadable(path: Path) -> Callable[[], None]:
+    """Puts a folder where the file was."""
+
+    def replace() -> None:
+        path.unlink()
+        path.mkdir()
+
+    return replace
