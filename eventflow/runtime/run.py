@@ -229,6 +229,7 @@ class Run:
 
     async def annotate(
         self,
+        /,
         key: str,
         value: object,
         *,
