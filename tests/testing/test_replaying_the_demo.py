@@ -1,5 +1,6 @@
 """The demo's runs as fixtures: exported, loaded, checked, and replayed by the code of today."""
 
+import asyncio
 import importlib
 from pathlib import Path
 from types import ModuleType
@@ -9,10 +10,12 @@ import pytest
 from attrs import evolve
 
 import eventflow as ef
-from eventflow.testing import History, check, load_all, replay
+from eventflow.testing import History, ReplayReport, check, load_all, replay
 from tests.architecture.sources import ROOT
+from tests.examples.run_example import run_example
 
 DOCUMENTS = 4
+URL = "sqlite:///demo.db"
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,30 @@ async def test_the_runs_of_the_demo_are_accepted_and_replayed_without_a_divergen
         alone.assert_same()
         assert alone.executed == len(workflow.stages)
         (await replay(history, workflow, feed=True)).assert_same()
+
+
+def test_the_demo_itself_is_replayed_although_a_worker_was_killed(
+    demo: ModuleType, tmp_path: Path
+) -> None:
+    """What the killed worker had in hand is skipped; a run that was rerun is replayed as well."""
+    ended = run_example("demo.py", "--documents", "6", "--store", URL, folder=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+
+    async def replayed() -> list[ReplayReport]:
+        async with ef.Runtime(URL.replace("///", f"///{tmp_path}/")) as runtime:
+            await runtime.export(None, tmp_path / "demo.ndjson")
+        histories = list(load_all(tmp_path / "demo.ndjson"))
+        assert max(history.state().generation for history in histories) == 1
+        for history in histories:
+            check(history, demo.demo_analysis).assert_ok()
+        return await asyncio.gather(*(replay(each, demo.demo_analysis) for each in histories))
+
+    reports = asyncio.run(replayed())
+    assert [str(report) for report in reports if not report.same] == []
+    assert [report.executed for report in reports] == [6] * 6
+    assert "its worker was lost, or gave it back" in {
+        skipped.reason for report in reports for skipped in report.skipped
+    }
 
 
 async def test_a_deliberate_change_of_one_stage_is_named_exactly(
