@@ -10,6 +10,7 @@ from eventflow.core import events as e
 from eventflow.core.plan import Plan
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON
+from eventflow.definition.data.problems import join
 from eventflow.definition.schema import Schema
 from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import InvalidData, Problem
@@ -26,6 +27,7 @@ class Part(StrEnum):
     CONFIG = "config"
     OUTPUT = "output"
     STATE = "state"
+    SIGNAL = "signal"
     EVENT = "event"
 
 
@@ -36,7 +38,8 @@ class Mismatch:
     Attributes:
         part: What it is: a part of the definition, or a value.
         stage: The stage that it is about; None for the run as a whole.
-        path: The place within the value, such as `words[3]`; empty for the value as a whole.
+        path: The place within the value, such as `words[3]`; empty for the value as a whole. That
+            of a signal begins with its name.
         reason: What is wrong there.
         version: The event that holds the value; 0 if it is about the definition.
     """
@@ -160,18 +163,19 @@ def _endless_waits(state: RunState, workflow: Workflow[Any, Any]) -> Iterator[Mi
         suspension = waiting.suspension
         if stage is None or suspension is None or stage.check_function is not None:
             continue
-        if suspension.signal is None:
+        if suspension.signal is None and suspension.check_at is not None:
             reason = "it waits for a check, and the stage has none any more"
             yield Mismatch(Part.STAGE, stage.id, "", reason)
 
 
 @frozen
 class _Value:
-    """A recorded value that a schema of today has to fit."""
+    """A recorded value and what tells which schema of today it has to fit."""
 
     part: Part
     stage: str | None
     value: JSON
+    signal: str | None = None
 
 
 def _values(history: History, workflow: Workflow[Any, Any]) -> Iterator[Mismatch]:
@@ -198,6 +202,8 @@ def _within(event: e.Event, run: RunState) -> Iterator[_Value]:
             yield _Value(Part.OUTPUT, stage, output)
         case e.StageSuspended(stage=stage, state=state):
             yield _Value(Part.STATE, stage, state)
+        case e.SignalReceived(name=name, payload=payload):
+            yield _Value(Part.SIGNAL, None, payload, name)
         case e.RunCompleted(output=output):
             yield _Value(Part.OUTPUT, None, output)
         case _:
@@ -206,6 +212,8 @@ def _within(event: e.Event, run: RunState) -> Iterator[_Value]:
 
 def _schema(value: _Value, workflow: Workflow[Any, Any]) -> Schema[Any] | None:
     """Give the schema of today for a value; None if nothing reads it."""
+    if value.signal is not None:
+        return workflow.signals.get(value.signal)
     if value.stage is None:
         return workflow.input_schema if value.part is Part.INPUT else workflow.output_schema
     stage = workflow.find(value.stage)
@@ -225,4 +233,5 @@ def _misfits(found: _Value, value: JSON, schema: Schema[Any], version: int) -> I
         schema.parse(value)
     except InvalidData as error:
         for each in error.problems or (Problem("", str(error)),):
-            yield Mismatch(found.part, found.stage, each.path, each.reason, version)
+            path = each.path if found.signal is None else join(found.signal, each.path)
+            yield Mismatch(found.part, found.stage, path, each.reason, version)

@@ -1,6 +1,7 @@
 """Executes recorded attempts with the code of today, and takes down what comes out otherwise."""
 
 from collections.abc import Collection, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from eventflow.core import events as e
@@ -48,18 +49,23 @@ class Player:
         """Give the claims of a stage that can be executed and compared; note the others."""
         claims = [each for each in self.history.attempts if each.stage == stage_id]
         fit: list[Attempt] = []
-        for number, claim in enumerate(claims):
-            reason = self._why_not(claim, last=number == len(claims) - 1)
+        for claim, following in zip_longest(claims, claims[1:]):
+            reason = self._why_not(claim, following)
             if reason is None:
                 fit.append(claim)
             else:
                 self.skip(stage_id, reason, claim.token)
         return fit
 
-    def _why_not(self, claim: Attempt, *, last: bool) -> str | None:
+    def _why_not(self, claim: Attempt, following: Attempt | None) -> str | None:
+        """Say why a claim has nothing to be compared with.
+
+        A check that another check follows was not ready yet, which leaves no event.
+        """
         if claim.kind is JobKind.CHECK and not self.checks:
             return "a check; its recorded answer counts"
-        if claim.outcome is None and (claim.kind is JobKind.EXECUTE or last):
+        pending = {claim.kind, following and following.kind} == {JobKind.CHECK}
+        if claim.outcome is None and not pending:
             return "it led to nothing: it was cut short, or was still under way"
         if claim.outcome is not None and isinstance(claim.outcome.event, e.LeaseExpired):
             return "its worker was lost, or gave it back"

@@ -116,7 +116,9 @@ class _PlayingOn:
 
     async def _for_the_first_time(self, stage_id: str) -> None:
         """Execute a stage that was never executed, as its first attempt."""
-        run, found = self._as_found(self._now, self._first_claim(stage_id))
+        config = {**self._workflow.default_config(), **self._now.config}
+        now = changed(self._now, config=config)
+        run, found = self._as_found(now, self._first_claim(stage_id))
         performed = await self._player.perform(run, found)
         await self._note(stage_id, performed)
         new = self._statuses[stage_id]

@@ -29,7 +29,7 @@ async def replay(
     workflow: Workflow[Any, Any],
     *,
     from_stage: AnyStageOrId | None = None,
-    stages: Collection[AnyStageOrId] | None = None,
+    stages: Collection[AnyStageOrId] | AnyStageOrId | None = None,
     replace: Mapping[str, Code] | None = None,
     config: Mapping[str, object] | None = None,
     input: object = UNCHANGED,
@@ -105,11 +105,12 @@ def _chosen(
     history: History,
     workflow: Workflow[Any, Any],
     from_stage: AnyStageOrId | None,
-    stages: Collection[AnyStageOrId] | None,
+    stages: Collection[AnyStageOrId] | AnyStageOrId | None,
 ) -> frozenset[str]:
     """Give the ids of the stages to execute."""
     there = {*history.state().plan.stage_ids(), *(stage.id for stage in workflow.stages)}
-    wanted = there if stages is None else {_id(each) for each in stages}
+    one = [stages] if isinstance(stages, str | Stage) else stages
+    wanted = there if one is None else {_id(each) for each in one}
     for each in (*wanted, *([] if from_stage is None else [_id(from_stage)])):
         if each not in there:
             raise StageNotFound(

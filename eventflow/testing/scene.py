@@ -175,12 +175,19 @@ def scene_of(
         generation=generation,
         metadata=stored_metadata(metadata),
         suspended=[stored_value(stage.state_schema, each, InvalidOutput) for each in suspended],
-        signal=[dump_json(each, InvalidInput, "the signal") for each in signal],
+        signal=[_stored_payload(stage, each) for each in signal],
         steps={
             name: dump_json(each, InvalidOutput, f'the output of step "{name}"')
             for name, each in steps.items()
         },
     )
+
+
+def _stored_payload(stage: AnyStage, payload: object) -> JSON:
+    """Give the payload of a signal as it would be stored when it is sent."""
+    if stage.payload_schema is None:
+        return dump_json(payload, InvalidInput, "the payload of the signal")
+    return stored_value(stage.payload_schema, payload, InvalidInput)
 
 
 def _alone(stage: AnyStage, outputs: Outputs) -> Workflow[Any, Any]:

@@ -30,6 +30,8 @@ def told(event: e.Event | None, recorded_at: datetime) -> dict[str, JSON]:
                 "check_after": first,
                 "max_wait": (event.deadline - recorded_at).total_seconds(),
                 "signal": event.signal,
+                "then": event.then,
+                "output": event.output,
             }
         case e.StageAttemptFailed():
             error = _error(event.error)

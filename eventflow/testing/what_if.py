@@ -12,7 +12,7 @@ from eventflow.definition.config import checked_config
 from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Workflow
-from eventflow.errors import InvalidInput, InvalidOutput
+from eventflow.errors import InvalidConfig, InvalidOutput
 from eventflow.runtime.requests import UNCHANGED, parsed_input
 from eventflow.testing.scene import stored_value
 from eventflow.testing.variants import with_function, with_id
@@ -77,7 +77,7 @@ def changes(
         today.stage(stage_id)
     return Changes(
         workflow=today,
-        config={each: dump_json(value, InvalidInput) for each, value in config.items()},
+        config={each: dump_json(value, InvalidConfig) for each, value in config.items()},
         input=UNCHANGED if input is UNCHANGED else parsed_input(today, input),
         outputs={
             each: stored_value(today.stage(each).output_schema, value, InvalidOutput)

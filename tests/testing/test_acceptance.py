@@ -9,7 +9,7 @@ import eventflow as ef
 from eventflow.core.commands import CreateRun
 from eventflow.testing import CheckReport, History, Mismatch, Part, check, runtime
 from eventflow.testing.builders import Author, at
-from tests.testing.workflows import stumbling, waiting
+from tests.testing.workflows import stumbling, submit, waiting
 
 
 @frozen
@@ -215,6 +215,20 @@ async def test_a_suspended_state_that_no_longer_parses_is_listed() -> None:
     assert lines(check(history, today)) == [
         'stage "submit": it waits for a check, and the stage has none any more',
         'state of stage "ask": expected an array, got an object (version 5)',
+    ]
+
+
+async def test_the_payload_of_a_signal_has_to_fit_as_well() -> None:
+    """A signal that was used is parsed with the schema that it has today."""
+    history = await suspended("Why?")
+
+    @ef.stage(id="ask", signal="answer", payload=int)
+    async def ask_now(ctx: ef.StageContext[str]) -> str | ef.Suspended[dict[str, str]]:
+        return ""
+
+    today = ef.define_workflow("waiting", input=str).pipe(ask_now).pipe(submit).build()
+    assert lines(check(history, today)) == [
+        "signal, answer: expected an integer, got the text 'Because.' (version 6)"
     ]
 
 

@@ -1,6 +1,7 @@
 """Replay: today's code on a recorded run; what comes out otherwise is named by stage and field."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -118,6 +119,8 @@ async def test_only_some_stages_may_be_executed(counted: History) -> None:
     assert called == ["tell", "split"]
     await replay(counted, counting, replace=code, stages=["split"], from_stage=count)
     assert called == ["tell", "split"]
+    await replay(counted, counting, replace=code, stages="tell")
+    assert called == ["tell", "split", "tell"]
     for wrong in ({"stages": ["x"]}, {"from_stage": "x"}):
         with pytest.raises(ef.StageNotFound, match='"x" to replay; there is count, split, tell'):
             await replay(counted, counting, **wrong)
@@ -303,6 +306,23 @@ async def test_another_state_signal_or_time_to_wait_diverges(waited: History) ->
         ("ask", "signal", "answer", "reply"),
         ("submit", "check_after", 60.0, 90.0),
     ]
+
+
+async def test_what_is_to_become_of_a_wait_is_compared() -> None:
+    """A stage that would complete at its deadline does not say the same as one that would fail."""
+
+    @ef.stage
+    async def rest(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
+        return ef.Suspended.until(ctx.claimed_at + timedelta(hours=1), 1, then=ef.Ready(7))
+
+    async def rest_now(ctx: ef.StageContext[int]) -> Any:  # noqa: ANN401 - any outcome
+        return ef.Suspended.until(ctx.claimed_at + timedelta(hours=2), 1, then=ef.Ready(8))
+
+    workflow, history = await recorded(rest)
+    assert history.state().output == 7
+    (await replay(history, workflow)).assert_same()
+    report = await replay(history, workflow, replace={"rest": rest_now})
+    assert found(report) == [("rest", "max_wait", 3600.0, 7200.0), ("rest", "output", 7, 8)]
 
 
 async def test_what_was_cut_short_is_skipped() -> None:
@@ -521,8 +541,9 @@ async def test_stages_of_today_are_put_in_where_they_are_now(counted: History) -
     """Fed on, a new stage in the middle is executed, and the one behind it gets its output."""
 
     @ef.stage
-    async def raise_all(ctx: ef.StageContext[dict[str, int]]) -> dict[str, int]:
-        return {key: value + ctx.stage_number for key, value in ctx.input.items()}
+    async def raise_all(ctx: ef.StageContext[dict[str, int], Counting]) -> dict[str, int]:
+        more = ctx.stage_number * ctx.config.shortest
+        return {key: value + more for key, value in ctx.input.items()}
 
     today = (
         ef.define_workflow("counting", input=str)
