@@ -86,7 +86,14 @@ def returned_type(function: Callable[..., Any]) -> Type:
         return function
     if not inspect.isroutine(function):
         function = type(function).__call__
-    annotation = _evaluated(function, "return", {})
+    try:
+        annotation = _evaluated(function, "return", {})
+    except InvalidWorkflow:
+        name = getattr(function, "__qualname__", function)
+        raise InvalidWorkflow(
+            f'What function "{name}" says that it returns is not known where it is defined; '
+            "define or import it at module level"
+        ) from None
     if origin_of(annotation) in (Awaitable, Coroutine):
         return get_args(annotation)[-1] if get_args(annotation) else Any
     return Any if annotation is UNSAID else annotation

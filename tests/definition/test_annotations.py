@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from attrs import frozen
 
+from eventflow.definition.annotations import returned_type
 from eventflow.definition.context import StageContext
 from eventflow.definition.outcomes import Failed, Suspended
 from eventflow.definition.stage import Stage, stage
@@ -81,3 +82,17 @@ def test_an_unknown_name_can_be_replaced() -> None:
 
     assert hidden.input_schema.type is Outer
     assert hidden.output_schema.type is int
+
+
+def test_what_any_function_returns_is_read_as_well() -> None:
+    """Names of the module are found; those that are only there for type checkers are refused."""
+
+    def known() -> list[Outer]:
+        return []
+
+    def unknown() -> AttrsOrder: ...  # type: ignore[empty-body]
+
+    assert returned_type(known) == list[Outer]
+    assert returned_type(lambda: 1) is Any
+    with pytest.raises(InvalidWorkflow, match=r'unknown" says that it returns is not known'):
+        returned_type(unknown)

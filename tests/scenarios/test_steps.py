@@ -1,9 +1,11 @@
 """Durable steps and fan-out: what was recorded is not done again, and nothing is recorded twice."""
 
 import asyncio
+import threading
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from attrs import frozen
@@ -193,6 +195,70 @@ async def test_a_step_keeps_no_lease_from_being_renewed(
     run = await first.create_run("w", 0)
     assert await clock.run_until(run.result()) == 1
     assert "lease.expired" not in await types(run)
+
+
+async def test_a_worker_that_is_stopped_leaves_its_items_to_others(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """What had finished is recorded before the job is given back; no attempt is used up."""
+    calls = Calls()
+
+    async def fetch(number: int) -> Page:
+        page = await calls.fetch(number)
+        await clock.sleep(1)
+        return page
+
+    @ef.stage
+    async def reads(ctx: ef.StageContext[int]) -> int:
+        await ctx.map(range(20), fetch, concurrency=2, progress=False)
+        return ctx.attempt
+
+    first = await open_runtime(workflow_of(reads))
+    second = await open_runtime(workflow_of(reads))
+    await first.start()
+    run = await first.create_run("w", 0)
+    await clock.advance(5.5)
+    await clock.run_until(first.stop(grace=0.1))
+    done = len(await outputs(run))
+    assert done >= 8
+    await second.start()
+    assert await clock.run_until(run.result()) == 1
+    assert sum(calls.made.values()) == 20 + 2
+    assert "stage.attempt_failed" not in await types(run)
+
+
+async def test_a_cancelled_run_takes_no_more_steps(open_runtime: Open, clock: ManualClock) -> None:
+    """Nothing further is begun, and what a thread still brings is recorded as discarded."""
+    calls = Calls()
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait() -> int:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait(10)
+        return 7
+
+    @ef.stage
+    def reads(ctx: ef.StageContext[int]) -> int:
+        step: Any = ctx.step  # which gives the output itself here
+        step("wait", wait)
+        step("fetch", calls.fetch, 1)
+        return 1
+
+    runtime = await open_runtime(workflow_of(reads))
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.run_until(begun.wait())
+    await run.cancel("enough")
+    go_on.set()
+    async with asyncio.timeout(10):
+        while "result.discarded" not in await types(run):
+            await clock.settle()
+    discarded = [each.event for each in await run.history() if each.type == "result.discarded"]
+    assert discarded[0] == e.ResultDiscarded(
+        "reads", 4, "step completed", {"name": "wait", "output": 7}
+    )
+    assert calls.made == {}
 
 
 @pytest.mark.parametrize(
