@@ -317,10 +317,12 @@ class BlobNotFound(EventflowError):
 
     Attributes:
         key: The blob.
+        where: What was asked for it.
     """
 
     def __init__(self, key: str, where: str) -> None:
         self.key = key
+        self.where = where
         super().__init__(
             f"{where} holds no blob {key}; open the blob store that it was put into "
             "(Runtime(blobs=...)), or restore it from a backup"

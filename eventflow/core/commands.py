@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from attrs import field, frozen
 
-from eventflow.core.events import ForkedFrom, Note
+from eventflow.core.events import CarriedArtifact, ForkedFrom, Note
 from eventflow.core.plan import Plan
 from eventflow.core.values import JSON, ErrorInfo, WaitEnd
 
@@ -31,6 +31,7 @@ class CreateRun:
     group: int = 1
     forked_from: ForkedFrom | None = None
     carried: Mapping[str, JSON] = field(factory=dict)
+    artifacts: tuple[CarriedArtifact, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -87,6 +87,7 @@ def _create(work: Draft, command: c.CreateRun) -> None:
             request_hash=command.request_hash,
             forked_from=command.forked_from,
             carried=dict(command.carried),
+            artifacts=command.artifacts,
         )
     )
     work.schedule(command.group)

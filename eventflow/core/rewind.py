@@ -1,10 +1,11 @@
 """From where a run can go on again: the rules that a rerun and a fork share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from eventflow.core.artifacts import Artifact
 from eventflow.core.commands import CreateRun
-from eventflow.core.events import ForkedFrom
+from eventflow.core.events import CarriedArtifact, ForkedFrom
 from eventflow.core.plan import Plan
 from eventflow.core.state import Ending, RunState
 from eventflow.core.values import JSON, Status
@@ -74,8 +75,11 @@ def fork_command(
     metadata: Mapping[str, JSON],
     idempotency_key: str | None,
     request_hash: str | None,
+    artifacts: Iterable[Artifact] = (),
 ) -> CreateRun:
     """Ask for a new run that goes on from a stage of this one, with the outputs that it needs.
+
+    Of the artifacts of this run, it takes along those that count of the stages before.
 
     Raises:
         StageNotFound: The plan has no such stage.
@@ -95,4 +99,9 @@ def fork_command(
         group=group,
         forked_from=ForkedFrom(state.run_id, state.version, head_hash),
         carried=outputs,
+        artifacts=tuple(
+            CarriedArtifact(each.stage, each.name, each.blob, each.size, each.kind)
+            for each in artifacts
+            if each.effective and each.stage in outputs
+        ),
     )

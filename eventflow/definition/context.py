@@ -10,6 +10,7 @@ from typing_extensions import TypeVar
 from eventflow.core.values import Actor
 from eventflow.definition.ai import AIHelper
 from eventflow.definition.schema import Schema
+from eventflow.definition.storage import Storage
 
 Scope: TypeAlias = Literal["run", "stage"]
 """What an annotation is about: the run as a whole, or one of its stages."""
@@ -98,6 +99,11 @@ class StageContext(Protocol[Input_co, Config_co]):
     @property
     def outputs(self) -> Mapping[str, object]:
         """The outputs of all stages of earlier groups, by stage id."""
+        ...
+
+    @property
+    def storage(self) -> Storage:
+        """Named values and bytes that are kept for this stage, in this run and generation."""
         ...
 
     @property

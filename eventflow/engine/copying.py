@@ -12,6 +12,7 @@ from attrs import evolve, frozen
 
 from eventflow.core.values import Status
 from eventflow.engine.appending import append_again
+from eventflow.engine.carrying import carry_blobs
 from eventflow.engine.copied import CopiedRuns
 from eventflow.errors import Alteration, HistoryAltered
 from eventflow.store.contract import Operation, Renewal, RunQuery, Store, StoredEvent
@@ -34,12 +35,14 @@ class CopyReport:
         copied: How many events this call has appended.
         present: How many events the target had already.
         runs: How many runs this call has created in the target.
+        blobs: How many blobs this call has copied.
     """
 
     position: int = 0
     copied: int = 0
     present: int = 0
     runs: int = 0
+    blobs: int = 0
 
 
 Progress: TypeAlias = Callable[[CopyReport], object]
@@ -59,7 +62,8 @@ async def copy_history(
 
     Each event arrives as it is: run id, version, bytes, time, actor, operation and hash; only its
     position is the target's own. Rows come from folding, and idempotency keys count as before.
-    What workers have renewed, which no event tells, is carried over at the end.
+    What workers have renewed, which no event tells, is carried over at the end. Blobs are copied
+    before the events that refer to them.
 
     Args:
         source: What to read; what is appended to it later takes a further call.
@@ -70,10 +74,10 @@ async def copy_history(
         capacity: How many runs are kept in memory; others are read from the target again.
 
     Raises:
-        CannotCopy: A run or an idempotency key is another one in the target; nothing was
-            overwritten.
-        HistoryAltered: An event of the source does not fit; neither it nor anything behind it was
-            appended.
+        CannotCopy: A run or an idempotency key is another one in the target, or the source lacks a
+            blob; nothing was overwritten.
+        HistoryAltered: An event or a blob of the source does not fit; neither it nor anything
+            behind it was appended.
         StoreUnavailable: One of the stores is away; call again to go on.
         ValueError: The batch is empty.
     """
@@ -83,9 +87,10 @@ async def copy_history(
     report = CopyReport(position=after)
     async for operations in _operations(source, after, batch):
         missing = await _missing(runs, operations)
+        blobs = await carry_blobs(source.blobs, target.blobs, missing)
         await append_again(target, missing)
         runs.forget_oldest()
-        report = _further(report, operations, missing)
+        report = _further(report, operations, missing, blobs)
         if progress is not None:
             progress(report)
     await _carry_renewals(source, target)
@@ -132,7 +137,7 @@ async def _missing(runs: CopiedRuns, operations: Sequence[Events]) -> list[Opera
 
 
 def _further(
-    report: CopyReport, operations: Sequence[Events], missing: Sequence[Operation]
+    report: CopyReport, operations: Sequence[Events], missing: Sequence[Operation], blobs: int
 ) -> CopyReport:
     copied = sum(len(operation.events) for operation in missing)
     return CopyReport(
@@ -140,6 +145,7 @@ def _further(
         copied=report.copied + copied,
         present=report.present + sum(map(len, operations)) - copied,
         runs=report.runs + sum(operation.expected == 0 for operation in missing),
+        blobs=report.blobs + blobs,
     )
 
 

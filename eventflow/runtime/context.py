@@ -31,6 +31,7 @@ from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checke
 from eventflow.runtime.identifiers import seeded_random
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import Steps
+from eventflow.runtime.storage import Shelves, Storage
 from eventflow.runtime.values import Contents, placed
 
 Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
@@ -82,9 +83,11 @@ class Context:
         steps: Steps,
         now: Callable[[], datetime],
         contents: Contents,
+        shelves: Shelves,
         ai: StageHelper,
     ) -> None:
         self._job = job
+        self._shelves = shelves
         self._make_helper = ai
         self._helper: AIHelper | None = None
         self._record = record
@@ -118,6 +121,11 @@ class Context:
     def metadata(self) -> Mapping[str, JSON]:
         """What the run was created with; the stage's own copy, which nothing else sees."""
         return MappingProxyType(deepcopy(dict(self._job.run.metadata)))
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Named values and bytes that are kept for this stage, in this run and generation."""
+        return Storage(self._job, self._shelves, self._steps)
 
     @property
     def cancelled(self) -> bool:

@@ -43,6 +43,7 @@ from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder, stage_note
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import StepRecorder, Steps
+from eventflow.runtime.storage import Shelves
 from eventflow.runtime.values import Contents, Values, held_outside, placed
 
 LONGEST_TRACEBACK = 16_000
@@ -74,6 +75,7 @@ class Execution:
         random: Draws the number that jitters a retry.
         values: What is kept outside of the events.
         ai: Makes the helpers that call models.
+        shelves: What the stages keep by name.
     """
 
     clock: Clock
@@ -83,6 +85,7 @@ class Execution:
     random: Callable[[], float]
     values: Values
     ai: StageHelper
+    shelves: Shelves
 
     async def perform(self, job: Job) -> Report:
         """Do what there is to do for a job.
@@ -100,7 +103,7 @@ class Execution:
     async def _perform(self, job: Job) -> Report:
         try:
             outside = held_outside(_seen_by(job))
-            contents = await self._read(job, outside) if outside else {}
+            contents = await self._contents(job, outside) if outside else {}
             if job.kind is JobKind.EXECUTE:
                 return await self._execute(job, contents)
             return await self._check(job, contents)
@@ -117,7 +120,7 @@ class Execution:
                 raise
             return self._excused(job, error)
 
-    async def _read(self, job: Job, outside: Sequence[Reference]) -> Contents:
+    async def _contents(self, job: Job, outside: Sequence[Reference]) -> Contents:
         """Read the large values that the job's code may see; a store that is away is waited for."""
         outage = Outage(f"values of {job.run.run_id} {job.state.id}", self.clock)
         return await until_available(lambda: self.values.read(outside), outage)
@@ -186,6 +189,7 @@ class Execution:
             record=self.record,
             steps=Steps(job, self.record_steps, self.threads, self.values),
             contents=contents,
+            shelves=self.shelves,
             now=self.clock.now,
             ai=self.ai,
         )

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 import msgspec
 from attrs import field, frozen
 
+from eventflow.core.artifacts import fold_artifacts
 from eventflow.core.commands import CreateRun, RewindRun
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
@@ -187,19 +188,20 @@ class Requests:
         new_input = goes_on.input
         if asked.input is not UNCHANGED:
             new_input = await self.values.stored(new_input)
-        head = (await self.journal.history(run_id, state.version - 1))[0]
+        history = (await self.journal.history(run_id))[: state.version]
         given = state.metadata if metadata is None else metadata
         command = fork_command(
             state,
             asked.stage,
             now=self.clock.now(),
-            head_hash=head.hash.hex(),
+            head_hash=history[-1].hash.hex(),
             plan=goes_on.plan,
             config=goes_on.config,
             input=new_input,
             metadata=stored_metadata(given),
             idempotency_key=asked.idempotency_key,
             request_hash=digest,
+            artifacts=fold_artifacts(history).all(),
         )
         return await self._create(command, asked.actor)
 

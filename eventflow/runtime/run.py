@@ -8,6 +8,7 @@ from attrs import field, frozen
 from typing_extensions import Unpack
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact, fold_artifacts
 from eventflow.core.commands import CancelRun, ReceiveSignal
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
@@ -31,6 +32,7 @@ from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, 
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
+from eventflow.runtime.storage import content_of
 from eventflow.runtime.values import Kept, Values
 from eventflow.runtime.verification import Verified, verify_run
 from eventflow.runtime.waking import Waker
@@ -132,13 +134,29 @@ class Run:
         self._refuse_unless_completed(state)
         return self._typed(state, await self._shared.values.loaded(state.output))
 
-    async def load(self, value: JSON) -> Any:  # noqa: ANN401 - plain data
-        """Give a value of the state or the history with everything large in its place.
+    async def artifacts(self, *, effective: bool = True) -> list[Artifact]:
+        """List what the stages of the run have saved, in the order in which they did.
+
+        Args:
+            effective: Leave out what was replaced, deleted, cut by a rewind, or saved too late.
+
+        Raises:
+            RunNotFound: The store has no such run.
+        """
+        saved = fold_artifacts(await self._shared.journal.history(self.id)).all()
+        return [each for each in saved if each.effective or not effective]
+
+    async def load(self, value: JSON | Artifact) -> Any:  # noqa: ANN401 - bytes, or plain data
+        """Give the content of an artifact, or a value of the state or the history as a whole.
+
+        Large values stand there as references; here they are in their place.
 
         Raises:
             BlobAltered: What it refers to was altered.
             BlobNotFound: What it refers to is not in the blob store of this runtime.
         """
+        if isinstance(value, Artifact):
+            return await content_of(self._shared.values.blobs, value)
         return deepcopy(await self._shared.values.loaded(value))
 
     async def cancel(self, reason: str | None = None, actor: str | None = None) -> bool:

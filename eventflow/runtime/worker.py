@@ -46,6 +46,7 @@ from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
 from eventflow.runtime.settings import Settings
+from eventflow.runtime.storage import Shelves
 from eventflow.runtime.unclaimable import Unclaimable
 from eventflow.runtime.values import Values
 from eventflow.runtime.waking import Waker
@@ -104,6 +105,7 @@ class Worker:
             tools.random,
             tools.values,
             tools.ai.of_attempt,
+            Shelves(tools.values.blobs, self._note, tools.journal.history, tools.clock),
         )
         self._leases = Leases(
             tools.journal.store,
@@ -420,7 +422,11 @@ class Worker:
         self._broken[run_id] = version
 
     async def _record(self, run_id: str, note: e.Note) -> None:
-        await self._journal.record(run_id, [note], self._clock.now(), actor=self.id)
+        await self._note(run_id, note)
+
+    async def _note(self, run_id: str, note: e.Note) -> RunState:
+        outcome = await self._journal.record(run_id, [note], self._clock.now(), actor=self.id)
+        return outcome.state
 
     async def _watch_unclaimable(self) -> None:
         while True:

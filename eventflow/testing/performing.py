@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from eventflow.core import events as e
 from eventflow.core.ai_stats import AIStats, Tally, stage_topic
+from eventflow.core.artifacts import Artifact, ArtifactFold
 from eventflow.core.decide import draft
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
@@ -26,6 +27,7 @@ from eventflow.runtime.ai_calls import Keep
 from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
+from eventflow.runtime.storage import Shelves
 from eventflow.runtime.values import Values
 from eventflow.store.blobs import BlobStore
 from eventflow.store.memory_blobs import MemoryBlobs
@@ -79,12 +81,25 @@ class Performed:
 class _Said:
     """Takes down what the code says, where a worker would append it."""
 
-    def __init__(self) -> None:
+    def __init__(self, run: RunState) -> None:
         self.noted: list[e.Note] = []
+        self._run = run
         self._steps: dict[str, JSON] = {}
 
     async def note(self, _: str, note: e.Note) -> None:
         self.noted.append(note)
+
+    async def saved(self, _: str, note: e.Note) -> RunState:
+        self.noted.append(note)
+        return self._run
+
+    async def read(self, run_id: str, after: int) -> list[e.Recorded]:
+        begin = self._run.version
+        facts = [
+            e.Recorded(run_id, version, self._run.recorded_at, note)
+            for version, note in enumerate(self.noted, start=begin + 1)
+        ]
+        return facts[after - begin :]
 
     async def steps(self, _: Job, completed: Sequence[tuple[str, JSON]]) -> None:
         self._steps.update(completed)
@@ -181,6 +196,8 @@ class Performer:
         stage: AnyStage,
         workflow: Workflow[Any, Any],
         random: float = 0.5,
+        *,
+        artifacts: Sequence[Artifact] = (),
     ) -> Performed:
         """Do what the current claim of a stage is for.
 
@@ -190,13 +207,14 @@ class Performer:
             stage: The code of the stage.
             workflow: The code of the stages before it.
             random: The number that jitters a retry.
+            artifacts: What the run had saved until then.
 
         Raises:
             ValueError: The stage is not claimed.
         """
         if state.claim is None:
             raise ValueError(f'stage "{state.id}" is not claimed')
-        said = _Said()
+        said = _Said(run)
         calls = _Calls(said, asyncio.get_running_loop(), run, partial(self._source, state))
         clock: Clock = self.clock or Moment(run.recorded_at)
         execution = Execution(
@@ -207,6 +225,9 @@ class Performer:
             random=lambda: random,
             values=Values(self.blobs),
             ai=calls.of_attempt,
+            shelves=Shelves(
+                self.blobs, said.saved, said.read, clock, lambda run: ArtifactFold(run, artifacts)
+            ),
         )
         job = Job(run, state, state.claim.token, workflow)
         job.stage = stage

@@ -186,7 +186,7 @@ class Ticket:
 
 
 @ef.stage(signal="answer")
-async def ask(ctx: ef.StageContext[str]) -> str | ef.Suspended[Ticket]:
+async def asking(ctx: ef.StageContext[str]) -> str | ef.Suspended[Ticket]:
     """Suspend with a large state, and go on with a large payload."""
     if ctx.resume_state is None:
         return ef.Suspended(Ticket(text("s"), 7), check_after=30)
@@ -194,7 +194,7 @@ async def ask(ctx: ef.StageContext[str]) -> str | ef.Suspended[Ticket]:
     return str(ctx.signal["text"])
 
 
-@ask.check
+@asking.check
 async def answered(state: Ticket, ctx: ef.StageContext[str]) -> ef.Pending:
     """See the large state and the large input."""
     assert state == Ticket(text("s"), 7)
@@ -204,10 +204,10 @@ async def answered(state: Ticket, ctx: ef.StageContext[str]) -> ef.Pending:
 
 async def test_states_and_payloads_may_be_large(open_runtime: Open, clock: ManualClock) -> None:
     """A check sees the state, and the stage that goes on sees state and payload."""
-    workflow = ef.define_workflow("ask", input=str).pipe(ask).build()
+    workflow = ef.define_workflow("asking", input=str).pipe(asking).build()
     runtime = await open_runtime(workflow, inline_limit=LIMIT)
     await runtime.start()
-    run = await runtime.create_run("ask", text("i"))
+    run = await runtime.create_run("asking", text("i"))
     await clock.advance(100)
     assert (await run.state()).status is ef.Status.SUSPENDED
     await run.signal("answer", {"text": text("p")})
@@ -351,14 +351,14 @@ async def test_many_outputs_share_the_limit_in_the_event_that_ends_the_run(
 ) -> None:
     """The output of a run stays within the limit as a whole, however many stages it is made of."""
 
-    def one(number: int) -> Any:  # noqa: ANN401 - a stage
+    def numbered(number: int) -> Any:  # noqa: ANN401 - a stage
         @ef.stage(id=f"s{number}")
         async def stage(ctx: ef.StageContext[str]) -> str:
             return ctx.input
 
         return stage
 
-    workflow = ef.define_workflow("w", input=str).parallel(*map(one, range(8))).build()
+    workflow = ef.define_workflow("w", input=str).parallel(*map(numbered, range(8))).build()
     runtime = await open_runtime(workflow, inline_limit=2_000)
     await runtime.start()
     run = await runtime.create_run("w", "x" * 1_000)

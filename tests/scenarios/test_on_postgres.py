@@ -15,11 +15,13 @@ from tests.scenarios.test_failures import *  # noqa: F403
 from tests.scenarios.test_import import *  # noqa: F403
 from tests.scenarios.test_large_values import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
+from tests.scenarios.test_moving_blobs import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_rebuild import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403
 from tests.scenarios.test_run_and_wait import *  # noqa: F403
 from tests.scenarios.test_steps import *  # noqa: F403
+from tests.scenarios.test_storage import *  # noqa: F403
 from tests.scenarios.test_subscriptions import *  # noqa: F403
 from tests.scenarios.test_suspension import *  # noqa: F403
 from tests.scenarios.test_verify import *  # noqa: F403
