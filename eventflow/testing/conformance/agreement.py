@@ -19,11 +19,12 @@ class AgreementConformance:
     """
 
     @settings(
+        deadline=None,
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
             HealthCheck.differing_executors,
             HealthCheck.too_slow,
-        ]
+        ],
     )
     @given(script=scripts())
     def test_agrees_with_the_model(self, open_empty: OpenStore, script: tuple[Step, ...]) -> None:

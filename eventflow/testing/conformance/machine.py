@@ -103,6 +103,7 @@ def assert_side_by_side(places: Mapping[str, NewPlace]) -> None:
     run_state_machine_as_test(
         Machine,
         settings=settings(
+            deadline=None,
             max_examples=min(max(settings().max_examples // 5, FEWEST), MOST),
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
         ),
