@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,9 +21,7 @@ from eventflow.core.events import (
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidData
 from eventflow.store.codec import SCHEMAS, UPCASTERS, decode, encode
-from tests.store.examples import EXAMPLES, OLDER
-
-GOLDEN = Path(__file__).parent / "golden"
+from tests.store.examples import EXAMPLES
 
 json_values: st.SearchStrategy[JSON] = st.recursive(
     st.none()
@@ -41,24 +38,6 @@ def test_every_type_has_an_example() -> None:
     """No type of event escapes the tests below."""
     assert list(EXAMPLES) == list(EVENT_TYPES)
     assert all(type(event) is EVENT_TYPES[name] for name, event in EXAMPLES.items())
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_the_stored_shape_is_pinned(name: str) -> None:
-    """An event is written as the golden file has it, byte by byte, and read back equal.
-
-    A new shape needs a new schema number, an upcaster from the old one, and a new golden file.
-    """
-    golden = (GOLDEN / f"{name}.json").read_bytes().removesuffix(b"\n")
-    assert encode(EXAMPLES[name]) == (name, SCHEMAS[name], golden)
-    assert decode(name, SCHEMAS[name], golden) == EXAMPLES[name]
-
-
-@pytest.mark.parametrize("name", OLDER)
-def test_what_was_written_before_a_field_was_added_can_be_read(name: str) -> None:
-    """The new fields have their defaults."""
-    data = (GOLDEN / "older" / f"{name}.json").read_bytes().removesuffix(b"\n")
-    assert decode(name, 1, data) == OLDER[name]
 
 
 @given(value=json_values)
