@@ -15,8 +15,13 @@ from eventflow.core.projection import RunRow
 from eventflow.core.spending import AISpending
 from eventflow.core.stage import Claim, StageState, Suspension
 from eventflow.core.state import Ending, RunState, Signal
+from eventflow.engine.checkpoints import Checkpoint
+from eventflow.engine.exporting import ExportReport
+from eventflow.engine.histories import VerifiedFile
+from eventflow.engine.importing import ImportReport
+from eventflow.engine.rebuilding import RebuildReport
 from eventflow.runtime.settings import Settings
-from eventflow.runtime.verification import Verified
+from eventflow.runtime.verification import Verified, VerifiedStore
 from eventflow.store.envelope import Envelope
 from tests.architecture.sources import ROOT
 
@@ -116,6 +121,12 @@ def test_the_page_of_public_names_has_every_method(kind: type) -> None:
         AITotals,
         AIUse,
         Verified,
+        VerifiedStore,
+        VerifiedFile,
+        ExportReport,
+        ImportReport,
+        RebuildReport,
+        Checkpoint,
     ],
 )
 def test_the_page_of_states_has_every_attribute(kind: type) -> None:

@@ -48,7 +48,7 @@ async def test_memory_stays_the_same(
     store: SQLiteStore, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Four times as many runs and events take no more memory, once enough runs are remembered."""
-    monkeypatch.setitem(Walk.__init__.__kwdefaults__, "capacity", 100)
+    monkeypatch.setitem(Walk.__init__.__kwdefaults__ or {}, "capacity", 100)
     work = partial(WAYS[way], store)
     await store.append([Author().create(value="x" * 500) for _ in range(FEW)])
     await peak(work)  # what is made once, such as caches, is made now
