@@ -65,6 +65,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(MARKER, marker.args, indirect=True)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that shows the summary what was written here, if it is another (xdist)."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[MARKER] = session.config.stash[_written]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - of xdist, if that is there
+    """Take what was written in another process."""
+    output: dict[str, list[str]] = getattr(node, "workeroutput", {})
+    node.config.stash[_written].extend(output.get(MARKER, []))
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
@@ -73,7 +87,7 @@ def pytest_terminal_summary(
     if written:
         terminalreporter.section("eventflow")
         terminalreporter.line(f"wrote {len(written)} golden histories; look at them:")
-        for path in written:
+        for path in sorted(written):
             terminalreporter.line(f"  {path}")
 
 

@@ -94,7 +94,7 @@ class StageHistory:
     run: RunState = field(repr=False)
     events: tuple[Envelope, ...] = field(repr=False)
     claims: tuple[Attempt, ...] = field(repr=False)
-    _load: Load = field(repr=False, eq=False)
+    _load: Load = field(repr=False, eq=False, alias="load")
 
     def __repr__(self) -> str:
         return f'<StageHistory "{self.id}": {self.status}, {len(self.attempts)} attempts>'

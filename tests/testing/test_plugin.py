@@ -159,7 +159,9 @@ def test_golden_histories_are_written_compared_and_told_apart(session: pytest.Py
     missing.stdout.fnmatch_lines(
         ["E*there is no golden history*write it with pytest --eventflow-record*"]
     )
-    written = run(session, "--eventflow-record")
+    written = run(
+        session, "--eventflow-record", "-n", "1", plugins=("pytest_asyncio.plugin", "xdist.plugin")
+    )
     written.assert_outcomes(passed=1)
     written.stdout.fnmatch_lines(
         ["wrote 2 golden histories; look at them:", "*golden*test_shop*test_run.ndjson"]
