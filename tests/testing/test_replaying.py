@@ -618,3 +618,54 @@ async def test_a_stage_that_was_carried_over_is_not_executed() -> None:
         report.assert_same()
         assert report.executed == 1
         assert set(report.outputs) == {"split", "count", "tell"}
+
+
+async def test_a_check_that_asks_for_another_execution_is_replayed() -> None:
+    """The check says so again, and the stage goes on with its state."""
+
+    @ef.stage
+    async def work(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
+        if ctx.resume_state is None:
+            return ef.Suspended(ctx.input + 1, check_after=5)
+        return int(ctx.resume_state)
+
+    @work.check
+    async def again(state: int, ctx: ef.StageContext[int]) -> ef.Reenter:
+        return ef.Reenter()
+
+    workflow, history = await recorded(work, given=1)
+    assert history.state().output == 2
+    report = await replay(history, workflow, checks=True)
+    report.assert_same()
+    assert report.executed == 3
+    (await replay(history, workflow, checks=True, feed=True)).assert_same()
+
+
+async def test_what_is_fed_on_may_be_given_and_the_rest_taken_as_recorded(
+    counted: History,
+) -> None:
+    """Given outputs stand for their stages, and stages that were not chosen keep theirs."""
+    report = await replay(counted, counting, outputs={"count": {"kept": 9, "all": 9}}, feed=True)
+    assert [(each.stage, each.new) for each in report.divergences] == [
+        ("tell", "9 of 9"),
+        (None, "9 of 9"),
+    ]
+    assert report.executed == 2
+    report = await replay(counted, counting, stages=["count"], input="to be", feed=True)
+    assert (report.same, report.executed) == (True, 1)
+
+
+async def test_a_missing_stage_diverges_when_the_others_are_fed_on(counted: History) -> None:
+    """It is named, and what follows goes on without it, as in a rerun on the plan of today."""
+
+    @ef.stage(id="tell")
+    async def tell_words(ctx: ef.StageContext[Words]) -> str:
+        return f"{len(ctx.input.words)} words"
+
+    today = ef.define_workflow("counting", input=str).pipe(split).pipe(tell_words).build()
+    report = await replay(counted, today, feed=True)
+    assert found(report) == [
+        ("count", "stage", "count", MISSING),
+        ("tell", "output", "1 of 6", "6 words"),
+        (None, "output", "1 of 6", "6 words"),
+    ]
