@@ -69,7 +69,7 @@ async def embed(
         Batch(f"{key}-{first}", ctx.input[first : first + size])
         for first in range(0, len(ctx.input), size)
     ]
-    await ctx.map(batches, partial(hand_in, ctx.config.url), concurrency=1, name="hand-in")
+    await ctx.map(batches, partial(hand_in, ctx.config.url), concurrency=1)
     return ef.Suspended(batches, check_after=0.3, max_wait=24 * 3600)
 
 

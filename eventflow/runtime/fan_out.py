@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -153,7 +154,7 @@ class FanOut:
         elif (before := await self.steps.output_of(listed)) != now:
             raise InvalidStep(
                 f'The items of map "{self.name}" are others than in an earlier attempt '
-                f"({now}, then {before}): results would be given to the wrong items; take the "
+                f"({before} then, {now} now): results would be given to the wrong items; take the "
                 "items from the input, or make them in a step of their own"
             )
 
@@ -175,6 +176,8 @@ def checked_name(name: str | None, function: object) -> str:
         raise InvalidStep(f"{name!r:.300} cannot be the name of a map; give {ID_RULE}")
     if name is not None:
         return name
+    while isinstance(function, partial):
+        function = function.func
     own = getattr(function, "__name__", "<")
     if own.startswith("<"):
         raise InvalidStep(f'{function!r} has no name; write ctx.map(..., name="...")')

@@ -5,14 +5,16 @@ import functools
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
 
 import pytest
 from attrs import frozen
 
 import eventflow as ef
-from eventflow.errors import StaleToken
+from eventflow.errors import InvalidData, StaleToken
+from eventflow.runtime.job import Job
+from eventflow.runtime.steps import Recording, Step
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -335,3 +337,66 @@ async def test_a_fan_out_that_is_cancelled_records_what_has_finished(
     assert await run.result() == 20
     assert sorted(set(calls)) == list(range(20))
     assert len(calls) <= 20 + 2 * 2
+
+
+class Log:
+    """Takes the outputs of steps, in its own time, and not those that no event can hold."""
+
+    def __init__(self) -> None:
+        self.appended: list[list[str]] = []
+        self.go = asyncio.Event()
+
+    async def append(self, _: object, steps: Sequence[Step]) -> None:
+        """Wait, and take all of them or none."""
+        await self.go.wait()
+        if any(output == "impossible" for _, output in steps):
+            raise InvalidData("no event can hold this")
+        self.appended.append([name for name, _ in steps])
+
+
+async def test_an_output_that_no_event_can_hold_harms_no_other() -> None:
+    """What was gathered with it is recorded all the same, in order."""
+    log = Log()
+    recording = Recording(cast("Job", None), log.append)
+    outputs = {"a": 1, "b": 2, "c": "impossible", "d": 4}
+    tasks = [asyncio.create_task(recording.record(*each)) for each in outputs.items()]
+    await asyncio.sleep(0)
+    log.go.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(each).__name__ for each in found] == [
+        "NoneType",
+        "NoneType",
+        "InvalidData",
+        "NoneType",
+    ]
+    assert log.appended == [["a"], ["b"], ["d"]]
+
+
+async def test_what_has_finished_is_settled_though_nobody_waits_for_it() -> None:
+    """Who was cancelled meanwhile takes nothing back."""
+    log = Log()
+    recording = Recording(cast("Job", None), log.append)
+    task = asyncio.create_task(recording.record("a", 1))
+    await asyncio.sleep(0)
+    task.cancel()
+    settling = asyncio.create_task(recording.settled())
+    await asyncio.sleep(0)
+    assert not settling.done()
+    log.go.set()
+    await settling
+    assert log.appended == [["a"]]
+
+
+async def test_a_fan_out_is_named_by_its_function(execute: Open) -> None:
+    """Also behind arguments that are given to it before."""
+
+    async def say(greeting: str, name: str) -> str:
+        return f"{greeting} {name}"
+
+    @ef.stage
+    async def work(ctx: ef.StageContext[int]) -> list[str]:
+        return await ctx.map(["ada"], functools.partial(say, "hello"), progress=False)
+
+    run = await execute(work)
+    assert await run.result() == ["hello ada"]
+    assert [*(await run.state()).stages["work"].steps] == ["say[items]", "say[0]"]
