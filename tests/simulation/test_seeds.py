@@ -1,5 +1,6 @@
 """Simulations of many workers in virtual time: whatever a seed breaks, the log is sound."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -41,6 +42,18 @@ def test_a_seed_is_played_again_step_by_step(seed: int) -> None:
     first, second = play(seed), play(seed)
     assert first.world.fingerprint() == second.world.fingerprint() == other.stdout.strip()
     assert judge(first) == judge(second)
+
+
+def test_a_simulation_leaves_nothing_on_a_loop_of_its_caller() -> None:
+    """What dead processes begin while they are closed is not left to the loop of this thread."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        play_all(range(20))
+        assert not asyncio.all_tasks(loop)
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
 
 
 def test_other_seeds_are_other_simulations() -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, TypeVarTuple
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 
+DEAD = "this process is dead"
 MOST_CLOSINGS = 50
 """How often a coroutine of a dead process may wait again while it is closed."""
 
@@ -109,6 +110,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._offset = offset
         self._tasks: list[NumberedTask[Any]] = []
         self._numbers = count(1)
+        self._dead = False
 
     def time(self) -> float:
         """Tell the monotonic time of this process, in seconds."""
@@ -171,7 +173,13 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             self.call_exception_handler({"message": "in a callback", "exception": error})
 
     def create_future(self) -> asyncio.Future[Any]:
-        """Make a future."""
+        """Make a future.
+
+        Raises:
+            RuntimeError: This process is dead: nothing in it can wait any more.
+        """
+        if self._dead:
+            raise RuntimeError(DEAD)
         return NumberedFuture(next(self._numbers), loop=self)
 
     def create_task(
@@ -182,7 +190,14 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         context: Context | None = None,
         **_: object,
     ) -> asyncio.Task[T]:
-        """Make a task."""
+        """Make a task.
+
+        Raises:
+            RuntimeError: This process is dead: nothing in it can begin any more.
+        """
+        if self._dead:
+            coro.close()
+            raise RuntimeError(DEAD)
         task: NumberedTask[T]
         task = NumberedTask(next(self._numbers), coro, loop=self, name=name, context=context)
         self._tasks.append(task)
@@ -224,13 +239,21 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.errors.append(f"{context.get('message')}: {context.get('exception')!r}")
 
     def destroy(self) -> None:
-        """End all tasks where they stand; what they still try comes to nothing."""
-        self.blocked = True
+        """End all tasks where they stand; what they still try comes to nothing.
+
+        This is the running loop meanwhile, so that they try nothing on a loop of the caller.
+        """
+        self.blocked = self._dead = True
         self.ready.clear()
-        for task in self._tasks:
-            task._log_destroy_pending = False  # noqa: SLF001 - nobody else can
-            if not task.done():
-                _close(task.get_coro())
+        running = asyncio._get_running_loop()  # noqa: SLF001 - it is there for those who write loops
+        asyncio._set_running_loop(self)  # noqa: SLF001 - as above
+        try:
+            for task in self._tasks:
+                task._log_destroy_pending = False  # noqa: SLF001 - nobody else can
+                if not task.done():
+                    _close(task.get_coro())
+        finally:
+            asyncio._set_running_loop(running)  # noqa: SLF001 - as above
         self._tasks.clear()
 
     def _host_time(self, when: float) -> float:
