@@ -210,7 +210,7 @@ def test_an_import_that_is_interrupted_goes_on(shell: Shell, many: int) -> None:
     assert shell("run", "export", "-o", "many.jsonl").code == 0
     line = ("run", "import", "many.jsonl", "--store", "sqlite:///there.db", "--yes")
     importing = shell.terminal(*line, width=100)
-    importing.wait_for("1/?")
+    importing.wait_for_match(r"[1-9]\d*/\?")
     importing.interrupt()
     answer = importing.end()
     assert answer.code == Exit.INTERRUPTED

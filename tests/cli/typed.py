@@ -170,12 +170,16 @@ class Terminal:
 
     def wait_for(self, text: str) -> None:
         """Look at the screen until a text has been on it."""
+        self.wait_for_match(re.escape(text))
+
+    def wait_for_match(self, pattern: str) -> None:
+        """Look at the screen until something that matches a regular expression has been on it."""
         until = time.monotonic() + PATIENCE
-        while text not in self.plain:
+        while not re.search(pattern, self.plain):
             if not self._read(until):
                 self.process.kill()
                 self.process.wait(PATIENCE)
-                raise AssertionError(f"{text!r} never came; this did:\n{self.plain}")
+                raise AssertionError(f"{pattern!r} never came; this did:\n{self.plain}")
 
     def end(self) -> Answer:
         """Wait until the process ends; give what was on the screen, without colours."""
