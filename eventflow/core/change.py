@@ -12,7 +12,7 @@ def changed(value: T, **fields: object) -> T:
     """Copy a frozen value that has no slots, with these fields changed.
 
     `attrs.evolve` does the same through the class's constructor, which costs five times as much
-    for a class of many fields; `tests/benchmarks/fold.py` compares them. Unknown names are refused.
+    for a class of many fields. Unknown names are refused.
     """
     copy = object.__new__(type(value))
     contents = copy.__dict__

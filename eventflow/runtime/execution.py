@@ -1,7 +1,6 @@
 """Runs the user's code for a claimed job, outside any transaction, and says what it came to."""
 
 import asyncio
-import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
@@ -211,8 +210,9 @@ class Execution:
             JobLost: The claim was lost, and the code was cancelled.
             TimeoutError: The attempt took too long, and the code was cancelled.
         """
-        work = asyncio.ensure_future(start(self.threads, function, arguments))
-        if inspect.iscoroutinefunction(function):
+        begun = start(self.threads, function, arguments)
+        work = asyncio.ensure_future(begun)
+        if begun is not work:  # a coroutine; nobody can cancel a thread
             job.begin(work)
         timeout = _timeout(job)
         try:

@@ -1,6 +1,6 @@
 """One structured log event for each transition; the application decides what becomes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from logging import DEBUG, ERROR, INFO, WARNING
 from typing import TYPE_CHECKING
 
@@ -15,17 +15,28 @@ NAMES: Mapping[type[object], str] = {
     **{kind: name for name, kind in e.EVENT_TYPES.items()},
     e.JobClaimed: "stage.started",
 }
-QUIET = (
-    e.StageLogged,
-    e.StageProgressed,
-    e.RunAnnotated,
-    e.ArtifactSaved,
-    e.ArtifactDeleted,
-    e.AICalled,
+QUIET = frozenset(
+    {
+        e.StageLogged,
+        e.StageProgressed,
+        e.RunAnnotated,
+        e.ArtifactSaved,
+        e.ArtifactDeleted,
+        e.AICalled,
+    }
 )
-ERRORS = (e.StageFailed, e.RunFailed)
+LEVELS: Mapping[type[object], int] = {
+    e.StageFailed: ERROR,
+    e.RunFailed: ERROR,
+    e.StageAttemptFailed: WARNING,
+    e.LeaseExpired: WARNING,
+    e.ResultDiscarded: WARNING,
+    e.RunCancelled: WARNING,
+    e.StepCompleted: DEBUG,
+}
+"""How loud an event is that is not as loud as `INFO`."""
+
 SCHEMA_ERRORS = "eventflow.errors.Invalid"
-WARNINGS = (e.StageAttemptFailed, e.LeaseExpired, e.ResultDiscarded, e.RunCancelled)
 
 
 def logger() -> "FilteringBoundLogger":
@@ -42,17 +53,17 @@ class TransitionLog:
 
     def __init__(self) -> None:
         self._log: FilteringBoundLogger = logger().bind()
+        self._tell: Callable[[int], bool] | None = getattr(self._log, "is_enabled_for", None)
 
     def __call__(self, state: RunState, events: Sequence[e.Event]) -> None:
         """Write one line for each transition."""
         for event in events:
-            if not isinstance(event, QUIET):
-                self._write(state, event)
+            kind = type(event)
+            level = LEVELS.get(kind, INFO)
+            if kind not in QUIET and self._is_enabled(level):
+                self._write(level, state, event)
 
-    def _write(self, state: RunState, event: e.Event) -> None:
-        level = _level(event)
-        if not self._is_enabled(level):
-            return
+    def _write(self, level: int, state: RunState, event: e.Event) -> None:
         name = NAMES.get(type(event), "event")
         if isinstance(event, e.JobClaimed) and event.kind is JobKind.CHECK:
             name = "stage.checked"
@@ -66,16 +77,7 @@ class TransitionLog:
 
     def _is_enabled(self, level: int) -> bool:
         """Ask the logger, if it is one that can tell; what nobody reads is not put together."""
-        tell = getattr(self._log, "is_enabled_for", None)
-        return tell is None or bool(tell(level))
-
-
-def _level(event: e.Event) -> int:
-    if isinstance(event, ERRORS):
-        return ERROR
-    if isinstance(event, e.StepCompleted):
-        return DEBUG
-    return WARNING if isinstance(event, WARNINGS) else INFO
+        return self._tell is None or self._tell(level)
 
 
 def _fields(event: e.Event) -> dict[str, object]:

@@ -291,10 +291,13 @@ class Worker:
     def _begin(self, outcome: Outcome) -> int:
         """Begin every job that an append has claimed for this worker; tell how many."""
         jobs = self._jobs_of(outcome)
+        self._begin_jobs(jobs)
+        return len(jobs)
+
+    def _begin_jobs(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
             self._leases.add(job)
-            self._take(asyncio.create_task(self._do(job), name=f"eventflow {job.stage.id}"))
-        return len(jobs)
+            self._take(asyncio.create_task(self._do_all(job), name="eventflow job"))
 
     def _take(self, task: asyncio.Task[Any]) -> None:
         """Let a task have one of the worker's places until it is done."""
@@ -350,29 +353,42 @@ class Worker:
         if self._room.backlog or self._room.closed:
             self._room.look_again.set()
 
-    async def _do(self, job: Job) -> None:
+    async def _do_all(self, job: Job | None) -> None:
+        """Do a job, and the one that was claimed with its result, which takes its place."""
+        while job is not None:
+            outcome = await self._do(job)
+            job = None if outcome is None else self._go_on(outcome)
+
+    def _go_on(self, outcome: Outcome) -> Job | None:
+        """Begin what a result has claimed, but for the first job, which this gives."""
+        first, *others = self._jobs_of(outcome) or (None,)
+        if first is not None:
+            self._leases.add(first)
+        self._begin_jobs(others)
+        return first
+
+    async def _do(self, job: Job) -> Outcome | None:
         """Execute a job and report it; nothing that goes wrong with it stops the worker."""
         outcome = None
         try:
             if self._abandoned.is_set():
                 await self._give_back(job)
-                return
+                return None
             outcome = await self._report(job, await self._execution.perform(job))
         except (JobLost, StaleToken):
             logger().warning("stage.lost", run_id=job.run.run_id, stage=job.state.id)
-            return
+            return None
         except asyncio.CancelledError:
             await self._give_back(job)
             raise
         except Exception:  # noqa: BLE001 - as `_claim`; once the lease is over, it is tried again
             logger().exception("stage.not_reported", run_id=job.run.run_id, stage=job.state.id)
-            return
+            return None
         finally:
             self._leases.remove(job)
             if outcome is None:  # others may have had the last word
                 self._tools.waker.wake(job.run.run_id)
-        if outcome is not None:
-            self._begin(outcome)
+        return outcome
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
         """Report a result; the stage fails if it came to something that no event can hold."""
@@ -409,11 +425,12 @@ class Worker:
         """Follow what this process appends: lose claims that it ended, look for what it left."""
         del events
         self._leases.compare(run)
-        now = self._clock.now()
-        if any(
-            stage.claim is None and stage.due_at is not None and stage.due_at <= now
+        waiting = [
+            stage.due_at
             for stage in run.stages.values()
-        ):
+            if stage.due_at is not None and stage.claim is None
+        ]
+        if waiting and min(waiting) <= self._clock.now():
             self._room.look_again.set()
 
     def _set_aside(self, run_id: str, version: int, error: Exception) -> None:

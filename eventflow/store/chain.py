@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 
+import msgspec
+
 from eventflow.core.events import Event, JobClaimed
 from eventflow.errors import Alteration, HistoryAltered, InvalidData
 from eventflow.store.codec import encode
@@ -25,6 +27,7 @@ MOST_MISSED = 1_000
 """So many events may be missing for the next ones, numbered again, to show that some are."""
 
 _ABSENT = b"\xff" * 4
+_encoder = msgspec.json.Encoder()
 
 
 def event_hash(
@@ -45,7 +48,7 @@ def event_hash(
         ValueError: The time has no time zone.
     """
     header = _of_kind(type, schema) + _of_operation(recorded_at, actor, op_id)
-    return _link(previous, run_id, version, header, data)
+    return _link(previous, _start(run_id), version, header, data)
 
 
 def seal(
@@ -67,21 +70,13 @@ def seal(
     """
     if actor is not None and not isinstance(actor, str):
         raise InvalidData(f"An actor is named by a text, not by {actor!r}")
+    start, time, operation = _start(run_id), _time(recorded_at), _length_prefixed(op_id)
     sealed: list[StoredEvent] = []
     for version, event in enumerate(events, start=after + 1):
         kind, schema, data = encode(event)
         by = event.worker if isinstance(event, JobClaimed) else actor
-        previous = event_hash(
-            previous,
-            run_id=run_id,
-            version=version,
-            type=kind,
-            schema=schema,
-            data=data,
-            recorded_at=recorded_at,
-            actor=by,
-            op_id=op_id,
-        )
+        header = _of_kind(kind, schema) + time + _often(by) + operation
+        previous = _link(previous, start, version, header, data)
         sealed.append(
             StoredEvent(run_id, version, kind, schema, data, recorded_at, by, op_id, previous)
         )
@@ -177,14 +172,16 @@ def _rehashed(event: StoredEvent, previous: bytes, version: int | None = None) -
         event.recorded_at, event.actor, event.op_id
     )
     number = event.version if version is None else version
-    return _link(previous, event.run_id, number, header, event.data)
+    return _link(previous, _start(event.run_id), number, header, event.data)
 
 
-def _link(previous: bytes, run_id: str, version: int, header: bytes, data: bytes) -> bytes:
-    """Hash an event of which the fields from the type to the operation are laid out."""
-    return sha256(
-        b"\0" + _often(run_id) + _often(str(version)) + header + sha256(data).digest() + previous
-    ).digest()
+def _link(previous: bytes, start: bytes, version: int, header: bytes, data: bytes) -> bytes:
+    """Hash an event of which all fields but the version are laid out."""
+    return sha256(start + _number(version) + header + sha256(data).digest() + previous).digest()
+
+
+def _start(run_id: str) -> bytes:
+    return b"\0" + _often(run_id)
 
 
 def _length_prefixed(field: str | None) -> bytes:
@@ -195,7 +192,12 @@ def _length_prefixed(field: str | None) -> bytes:
 
 
 _often = lru_cache(maxsize=4096)(_length_prefixed)
-"""For what comes again and again: few runs are active at once, and few versions are high."""
+"""For what comes again and again: few runs and few workers are active at once."""
+
+
+@lru_cache(maxsize=4096)
+def _number(version: int) -> bytes:
+    return _length_prefixed(str(version))
 
 
 @lru_cache(maxsize=256)
@@ -205,12 +207,17 @@ def _of_kind(type: str, schema: int) -> bytes:
 
 @lru_cache(maxsize=64)  # the events of one append share all of this
 def _of_operation(recorded_at: datetime, actor: str | None, op_id: str) -> bytes:
-    time = _length_prefixed(rfc3339(recorded_at))
-    return time + _length_prefixed(actor) + _length_prefixed(op_id)
+    return _time(recorded_at) + _length_prefixed(actor) + _length_prefixed(op_id)
+
+
+def _time(moment: datetime) -> bytes:
+    return _length_prefixed(rfc3339(moment))
 
 
 def rfc3339(moment: datetime) -> str:
     """Write a time with microseconds and `Z`.
+
+    msgspec does so ten times faster than the standard library, but drops a fraction of zero.
 
     Raises:
         ValueError: It has no time zone.
@@ -218,4 +225,6 @@ def rfc3339(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError(f"a time without a time zone cannot be recorded: {moment}")
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    if utc.microsecond:
+        return _encoder.encode(utc)[1:-1].decode()
     return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
