@@ -219,19 +219,6 @@ def _created(fact: e.Fact) -> RunState:
 def _fold(state: RunState, event: e.Event, fact: e.Fact) -> Fields:
     """Choose the fold of an event by its class; each class has exactly one."""
     match event:
-        case (
-            e.StageLogged()
-            | e.StageProgressed()
-            | e.RunAnnotated()
-            | e.ArtifactSaved()
-            | e.ArtifactDeleted()
-            | e.ResultDiscarded()
-        ):
-            return {}
-        case e.AICalled():
-            return {"ai": called(state.ai, event, _boundary(state))}
-        case e.UnknownEvent():
-            return {"unknown": (*state.unknown, (fact.version, event.type))}
         case e.StageScheduled():
             return _with_stage(state, scheduled(event, fact), event)
         case (
@@ -245,6 +232,19 @@ def _fold(state: RunState, event: e.Event, fact: e.Fact) -> Fields:
             | e.LeaseExpired()
         ):
             return _fold_stage_event(state, event, fact)
+        case (
+            e.StageLogged()
+            | e.StageProgressed()
+            | e.RunAnnotated()
+            | e.ArtifactSaved()
+            | e.ArtifactDeleted()
+            | e.ResultDiscarded()
+        ):
+            return {}
+        case e.AICalled():
+            return {"ai": called(state.ai, event, _boundary(state))}
+        case e.UnknownEvent():
+            return {"unknown": (*state.unknown, (fact.version, event.type))}
         case _:
             return _fold_run_event(state, event, fact)
 

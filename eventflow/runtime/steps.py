@@ -105,7 +105,8 @@ class Steps:
         self._job = job
         self._values = values
         self._threads = threads
-        self._recording = Recording(job, append)
+        self._append = append
+        self._recording: Recording | None = None
         self._begun: dict[str, object] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -178,6 +179,8 @@ class Steps:
 
     async def record(self, name: str, output: JSON) -> None:
         """Record an output that is plain data already."""
+        if self._recording is None:
+            self._recording = Recording(self._job, self._append)
         await self._recording.record(name, output)
 
     def wait_for(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what it gives
@@ -187,7 +190,8 @@ class Steps:
     async def end(self) -> None:
         """Begin nothing more, and wait until what has finished is recorded, or refused."""
         self._over = True
-        await self._recording.settled()
+        if self._recording is not None:
+            await self._recording.settled()
 
     async def _run(
         self,

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import msgspec
 from attrs import fields
+from msgspec import Raw
 
 from eventflow.core.events import (
     EVENT_TYPES,
@@ -22,6 +23,7 @@ from eventflow.core.events import (
     Transition,
     UnknownEvent,
 )
+from eventflow.core.plan import Plan
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidData, Problem
 
@@ -45,7 +47,17 @@ _numeric = {
 _OWN = frozenset({RunStarted, StageScheduled, JobClaimed})
 """The types that hold nothing that users give, and so nothing that could not be read again."""
 
+
+def _given(kind: type) -> type:
+    """Give the shape of an event without its plan, which is eventflow's own and the most of it."""
+    shape = [(each.name, Raw if each.type is Plan else each.type) for each in fields(kind)]
+    return msgspec.defstruct(kind.__name__, shape)
+
+
 _encoder = msgspec.json.Encoder()
+_checks: Mapping[str, msgspec.json.Decoder[object]] = {
+    name: msgspec.json.Decoder(_given(kind)) for name, kind in EVENT_TYPES.items()
+}
 _decoders = {
     (name, SCHEMAS[name]): msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()
 }
@@ -68,14 +80,14 @@ def encode(event: Event) -> tuple[str, int, bytes]:
     if type(event) not in _OWN:
         if b"null" in data:
             _refuse_not_finite(kind, event)
-        _refuse_unreadable(kind, schema, data)
+        _refuse_unreadable(kind, data)
     return kind, schema, data
 
 
-def _refuse_unreadable(kind: str, schema: int, data: bytes) -> None:
+def _refuse_unreadable(kind: str, data: bytes) -> None:
     """Read back what is about to be written, since a log cannot be mended."""
     try:
-        _decoders[kind, schema].decode(data)
+        _checks[kind].decode(data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidData(f"A {kind} event cannot hold this: {error}") from None
 
