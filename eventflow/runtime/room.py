@@ -30,8 +30,9 @@ class Promise:
 
     @jobs.setter
     def jobs(self, jobs: int) -> None:
-        self._room.promised += max(jobs, 0) - max(self._jobs, 0)
-        self._jobs = jobs
+        kept = max(jobs, 0)
+        self._room.promised += kept - self._jobs
+        self._jobs = kept
 
 
 class Room:
