@@ -6,11 +6,12 @@ fields can all be read.
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
-from attrs import fields
+from attrs import NOTHING, fields
 from msgspec import Raw
 
 from eventflow.core.events import (
@@ -48,19 +49,45 @@ _OWN = frozenset({RunStarted, StageScheduled, JobClaimed})
 """The types that hold nothing that users give, and so nothing that could not be read again."""
 
 
-def _given(kind: type) -> type:
-    """Give the shape of an event without its plan, which is eventflow's own and the most of it."""
-    shape = [(each.name, Raw if each.type is Plan else each.type) for each in fields(kind)]
+def _outline(kind: type) -> type:
+    """Give the shape of an event whose plan is left as it is written."""
+    shape: list[Any] = []
+    for each in fields(kind):
+        found = (each.name, Raw if each.type is Plan else each.type)
+        make = getattr(each.default, "factory", None)
+        if make is not None:
+            shape.append((*found, msgspec.field(default_factory=make)))
+        else:
+            shape.append(found if each.default is NOTHING else (*found, each.default))
     return msgspec.defstruct(kind.__name__, shape)
+
+
+@lru_cache(maxsize=1_000)
+def _plan(data: bytes) -> Plan:
+    """Read a plan; those that are written alike are one, as most runs of a workflow have it."""
+    return msgspec.json.decode(data, type=Plan)
+
+
+def _reader(kind: type[Transition | Note]) -> Callable[[bytes], Event]:
+    """Make what reads the data of a type."""
+    names = [each.name for each in fields(kind)]
+    if "plan" not in names:
+        return msgspec.json.Decoder(kind).decode
+    outline: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_outline(kind))
+
+    def read(data: bytes) -> Event:
+        found = outline.decode(data)
+        given: dict[str, Any] = {name: getattr(found, name) for name in names}
+        return kind(**given | {"plan": _plan(bytes(found.plan))})
+
+    return read
 
 
 _encoder = msgspec.json.Encoder()
 _checks: Mapping[str, msgspec.json.Decoder[object]] = {
-    name: msgspec.json.Decoder(_given(kind)) for name, kind in EVENT_TYPES.items()
+    name: msgspec.json.Decoder(_outline(kind)) for name, kind in EVENT_TYPES.items()
 }
-_decoders = {
-    (name, SCHEMAS[name]): msgspec.json.Decoder(kind) for name, kind in EVENT_TYPES.items()
-}
+_readers = {(name, SCHEMAS[name]): _reader(kind) for name, kind in EVENT_TYPES.items()}
 
 
 def encode(event: Event) -> tuple[str, int, bytes]:
@@ -103,10 +130,10 @@ def decode(
     Raises:
         InvalidData: The bytes are not JSON, or not the data of an event of this type.
     """
-    decoder = _decoders.get((type, schema))
+    read = _readers.get((type, schema))
     try:
-        if decoder is not None:
-            return decoder.decode(data)
+        if read is not None:
+            return read(data)
         if type not in SCHEMAS or schema > SCHEMAS[type]:
             return UnknownEvent(type, schema, data)
         return _decode_older(type, schema, data, upcasters)

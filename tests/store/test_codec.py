@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from eventflow.core.events import (
     Note,
     RunAnnotated,
     RunCompleted,
+    RunCreated,
     StageProgressed,
     StageScheduled,
     Transition,
@@ -107,6 +109,26 @@ def test_corrupt_data_is_an_error(data: bytes) -> None:
     """Bytes that are not the data of an event of the type are refused by name."""
     with pytest.raises(InvalidData, match=r"The data of a stage\.scheduled event cannot be read"):
         decode("stage.scheduled", 1, data)
+
+
+def test_runs_of_one_plan_share_it() -> None:
+    """What is written alike is one object in memory, however many runs have it."""
+    event = EXAMPLES["run.created"]
+    assert isinstance(event, RunCreated)
+    first, second = decode(*encode(event)), decode(*encode(evolve(event, metadata={"n": 2})))
+    assert isinstance(first, RunCreated)
+    assert isinstance(second, RunCreated)
+    assert first.plan == event.plan
+    assert first.plan is second.plan
+
+
+def test_a_corrupt_plan_is_an_error() -> None:
+    """A plan that is none is refused, as every part of an event is."""
+    kind, schema, data = encode(EXAMPLES["run.created"])
+    broken = data.replace(b'"max_attempts":', b'"max_attempts":-', 1)
+    assert broken != data
+    with pytest.raises(InvalidData, match=r"The data of a run\.created event cannot be read"):
+        decode(kind, schema, broken)
 
 
 def test_older_shapes_are_brought_up_step_by_step() -> None:
