@@ -19,9 +19,12 @@ from eventflow.engine.commit import GroupCommit
 from eventflow.engine.loader import Loader
 from eventflow.engine.stream import Stream, Streams
 from eventflow.errors import RunNotFound
-from eventflow.store.chain import GENESIS, seal
+from eventflow.store.chain import seal
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Store
 from eventflow.store.envelope import Envelope, open_envelope
+
+CAPACITY = 32 * 1024 * 1024
+"""The bytes of runs that are kept folded; thousands of runs whose values are small."""
 
 NEVER = 1_000_000_000
 """So many versions beyond its own no run can be."""
@@ -56,7 +59,7 @@ class Journal:
     Args:
         store: Where the log is kept.
         new_id: Draws the unique id that all operations of this journal begin with.
-        capacity: How many runs are kept folded in memory.
+        capacity: How many bytes the runs may have that are kept folded, by `Stream.weight`.
 
     Attributes:
         epoch: Is raised whenever other processes may have appended something.
@@ -64,7 +67,7 @@ class Journal:
         position_observers: Are told the first and last position of each, before anybody else.
     """
 
-    def __init__(self, store: Store, new_id: Callable[[], str], capacity: int = 1_000) -> None:
+    def __init__(self, store: Store, new_id: Callable[[], str], capacity: int = CAPACITY) -> None:
         self.store = store
         self.observers: list[Observer] = []
         self.position_observers: list[Callable[[int, int], None]] = []
@@ -209,7 +212,7 @@ class Journal:
         before it tells of a conflict, and nothing is appended either way.
         """
         beyond = Stream(run.run_id)
-        beyond.advance(changed(run, version=run.version + NEVER), GENESIS)
+        beyond.state = changed(run, version=run.version + NEVER)
         probe = Draft(beyond.state, run.recorded_at)
         probe.add(RunAnnotated("idempotency-key", key))
         verdict = await self._commit.append(_operation(beyond, probe, self.new_op_id(), None, key))
@@ -269,7 +272,7 @@ class Journal:
         verdict = await self._commit.append(operation)
         match verdict:
             case Appended() if not repeated:
-                stream.advance(work.run, operation.events[-1].hash)
+                stream.advance(work.run, operation.events)
                 stream.epoch = epoch
                 if work.run.status.ended:
                     self._streams.release(stream)

@@ -13,7 +13,7 @@ from eventflow.core.draft import Draft
 from eventflow.core.events import Event, RunAnnotated, UnknownEvent
 from eventflow.core.state import RunState
 from eventflow.core.values import Status
-from eventflow.engine.journal import Journal, Outcome
+from eventflow.engine.journal import CAPACITY, Journal, Outcome
 from eventflow.errors import HistoryAltered, RunEnded, RunNotFound, SchemaTooNew, StoreUnavailable
 from eventflow.store.chain import verify
 from eventflow.store.contract import StoredEvent
@@ -39,7 +39,7 @@ def signal(state: RunState, name: str = "go") -> Draft:
     return draft(state, c.ReceiveSignal(now=START, name=name, payload=None))
 
 
-def journal_of(store: ObservedStore, process: str = "p", capacity: int = 100) -> Journal:
+def journal_of(store: ObservedStore, process: str = "p", capacity: int = CAPACITY) -> Journal:
     """Open a journal as one process has it."""
     return Journal(store, lambda: process, capacity)
 

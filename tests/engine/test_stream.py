@@ -1,4 +1,4 @@
-"""Streams: what a process knows of a run, folded without gaps and kept in a bounded number."""
+"""Streams: what a process knows of a run, folded without gaps and kept within bounds."""
 
 import asyncio
 import weakref
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from attrs import evolve
 
-from eventflow.engine.stream import Stream, Streams
+from eventflow.engine.stream import OVERHEAD, Stream, Streams
 from eventflow.errors import HistoryAltered
 from eventflow.store.contract import StoredEvent
 from eventflow.testing.builders import Author
@@ -68,13 +68,13 @@ def test_data_that_cannot_be_read_is_found() -> None:
 
 def test_the_same_run_is_the_same_stream() -> None:
     """Whoever works on a run meets the others at its lock."""
-    streams = Streams(capacity=2)
+    streams = Streams(capacity=2 * OVERHEAD)
     assert streams.get("a") is streams.get("a")
 
 
 def test_the_streams_that_were_used_last_are_kept() -> None:
     """A run beyond the capacity takes the place of the one that was used longest ago."""
-    streams = Streams(capacity=2)
+    streams = Streams(capacity=2 * OVERHEAD)
     for run_id in ("a", "b"):
         streams.get(run_id).stale = False
     streams.get("a")
@@ -85,7 +85,7 @@ def test_the_streams_that_were_used_last_are_kept() -> None:
 
 def test_a_stream_in_use_is_never_forgotten() -> None:
     """Two tasks can never hold two different streams of one run, however many others come."""
-    streams = Streams(capacity=1)
+    streams = Streams(capacity=OVERHEAD)
     used = streams.get("used")
     for number in range(10):
         streams.get(str(number))
@@ -94,7 +94,7 @@ def test_a_stream_in_use_is_never_forgotten() -> None:
 
 async def test_tasks_that_queue_for_a_run_meet_at_one_lock() -> None:
     """Also while the lock is handed on, and new runs push the stream out of what is remembered."""
-    streams = Streams(capacity=1)
+    streams = Streams(capacity=OVERHEAD)
     holders: set[int] = set()
     most = 0
 
@@ -117,9 +117,32 @@ async def test_tasks_that_queue_for_a_run_meet_at_one_lock() -> None:
     assert most == 1
 
 
+def test_a_run_weighs_what_its_events_do() -> None:
+    """A run whose values are large takes the place of many small ones."""
+    streams = Streams(capacity=3 * OVERHEAD)
+    for run_id in ("a", "b"):
+        streams.get(run_id).stale = False
+    events = history()
+    large = streams.get("run")
+    large.fold([evolve(events[0], data=events[0].data + b" " * OVERHEAD), *events[1:]])
+    assert not streams.get("b").stale
+    streams.get("run")
+    assert streams.get("a").stale
+    assert streams.get("run") is large
+
+
+def test_a_run_that_ends_makes_room() -> None:
+    """What is released does not count any more."""
+    streams = Streams(capacity=2 * OVERHEAD)
+    streams.get("kept").stale = False
+    for number in range(5):
+        streams.release(streams.get(str(number)))
+    assert not streams.get("kept").stale
+
+
 def test_what_nobody_uses_is_kept_in_a_bounded_number() -> None:
     """Streams that were in use while others came are let go once they are not."""
-    streams = Streams(capacity=2)
+    streams = Streams(capacity=2 * OVERHEAD)
     used = [streams.get(str(number)) for number in range(6)]
     references = [weakref.ref(stream) for stream in used]
     assert all(reference() is not None for reference in references)
