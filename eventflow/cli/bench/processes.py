@@ -11,7 +11,7 @@ from eventflow.cli.bench.workload import CONCURRENCY, TRIVIAL, one_run, runs_per
 from eventflow.cli.log_options import Logs
 from eventflow.cli.logs import configure_logs
 from eventflow.runtime.runtime import Runtime
-from eventflow.runtime.tuning import tune_collector
+from eventflow.runtime.tuning import tune_process
 
 PAUSE = 0.03
 PATIENCE = 300.0
@@ -92,7 +92,7 @@ def _complete(url: str, runs: int, in_flight: int, together: Barrier, times: Any
 def _work(url: str, use: Callable[[Runtime], Any]) -> None:
     """Open a worker in this process, and use it."""
     configure_logs(Logs())
-    tune_collector()
+    tune_process()
 
     async def work() -> None:
         async with Runtime(url, [TRIVIAL], concurrency=CONCURRENCY) as runtime:

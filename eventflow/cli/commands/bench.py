@@ -16,7 +16,7 @@ from eventflow.cli.logs import configure_logs
 from eventflow.cli.naming import DEFAULT_STORE, named_store
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import SessionArgument
-from eventflow.runtime.tuning import tune_collector
+from eventflow.runtime.tuning import tune_process
 from eventflow.store.registry import redact
 from eventflow.store.scratch import scratch_stores
 
@@ -58,7 +58,7 @@ async def bench(
     named = named_store(session.url)
     url = DEFAULT_STORE if named is None else named.value
     configure_logs(Logs())
-    tune_collector()
+    tune_process()
     before = os.getloadavg()[0]
     with ExitStack() as stack:
         tell = _teller(stack)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from eventflow.cli.exits import CommandError
 from eventflow.cli.log_options import Format, Level, Logs
 from eventflow.cli.session import SessionArgument, WorkerOptions
-from eventflow.runtime.tuning import tune_collector
+from eventflow.runtime.tuning import tune_process
 
 
 async def work(
@@ -37,5 +37,5 @@ async def work(
     session.logs = Logs(log_level, Format.JSON if session.json else log_format)
     session.worker = WorkerOptions(concurrency, worker_id)
     async with session.acting(create=True, app=True) as place:
-        tune_collector()
+        tune_process()
         await place.runtime.serve(grace)

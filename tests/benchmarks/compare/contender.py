@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from attrs import asdict, frozen
 
-from eventflow.runtime.tuning import tune_collector
+from eventflow.runtime.tuning import tune_process
 
 WARM_UP = 5
 
@@ -42,7 +42,7 @@ Contender: TypeAlias = Callable[[Task], list[float]]
 def main(contend: Contender) -> None:
     """Do the task of the command line, and print the values as JSON."""
     task = Task(**json.loads(sys.argv[1]))
-    tune_collector()
+    tune_process()
     print(json.dumps(contend(task)))
 
 
