@@ -4,6 +4,7 @@ Nothing else in eventflow appends, and nothing is decided on anything but a fold
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from typing import TypeAlias, assert_never
@@ -18,7 +19,7 @@ from eventflow.core.state import RunState, replay
 from eventflow.engine.commit import GroupCommit
 from eventflow.engine.loader import Loader
 from eventflow.engine.stream import Stream, Streams
-from eventflow.errors import RunNotFound
+from eventflow.errors import EventflowError, RunNotFound
 from eventflow.store.chain import seal
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Store
 from eventflow.store.envelope import Envelope, open_envelope
@@ -116,7 +117,8 @@ class Journal:
             op_id: A unique id for what is appended.
             repeated: An earlier call with this `op_id` ended in `StoreUnavailable`; if it has
                 appended its events after all, they are the answer.
-            seen: A version that the run is known to have; an older state is not decided on.
+            seen: A version that the run is known to have; an older state is not decided on, and
+                what a newer one would come to need not be found out.
 
         Raises:
             RunNotFound: The store has no such run.
@@ -124,19 +126,22 @@ class Journal:
         """
         stream = self._streams.get(run_id)
         op_id = op_id or self.new_op_id()
+        current = seen > 0
         async with stream.lock:
             if stream.stale or stream.state is None or stream.version < seen:
                 await self._load(stream)
+                current = True
             while True:
                 if repeated and (done := await self._appended_before(stream, op_id)):
                     events = tuple(envelope.event for envelope in done)
                     return self._appended(self._known(stream), events, done[0].version)
-                work = decide(self._known(stream))
+                work = await self._decide(stream, decide, current=current)
                 if not work.events:
                     return Outcome(work.run, ())
                 outcome = await self._try(stream, work, op_id, actor, key, repeated=repeated)
                 if outcome is not None:
                     return outcome
+                current = True
 
     async def record(
         self, run_id: str, notes: Sequence[Note], now: datetime, *, actor: str | None = None
@@ -229,6 +234,20 @@ class Journal:
     def _note_positions(self, first: int, last: int) -> None:
         for observe in self.position_observers:
             observe(first, last)
+
+    async def _decide(self, stream: Stream, decide: Decision, *, current: bool) -> Draft:
+        """Decide on what is known of a run, if that comes to something to append.
+
+        An append tells when the run has moved on, nothing else does. So that there is nothing to
+        do, or that it must be refused, is found only on what the store has now.
+        """
+        if not current:
+            with suppress(EventflowError):
+                work = decide(self._known(stream))
+                if work.events:
+                    return work
+            await self._load(stream)
+        return decide(self._known(stream))
 
     async def _load(self, stream: Stream) -> None:
         epoch = self.epoch

@@ -391,3 +391,18 @@ async def test_a_store_that_went_back_is_read_anew(journal: Journal, store: Obse
     outcome = await asyncio.wait_for(journal.execute("run", cancel), 5)
     assert (outcome.state.version, outcome.state.status) == (3, Status.CANCELLED)
     verify(await store.read(["run"]))
+
+
+async def test_what_comes_to_nothing_does_so_by_what_the_store_has_now(
+    journal: Journal, store: ObservedStore
+) -> None:
+    """A run that ended here and was brought back elsewhere is signalled, and cancelled again."""
+    other = journal_of(store, "other")
+    rewind = c.RewindRun(now=START, stage="a", plan=plan(), config={}, input=None)
+    for decide in (signal, cancel):
+        await other.execute("run", cancel)
+        assert (await journal.state("run")).status is Status.CANCELLED
+        await other.execute("run", lambda state: draft(state, rewind))
+        assert len((await journal.execute("run", decide)).events) == 1
+    with pytest.raises(RunEnded):
+        await journal.execute("run", signal)
