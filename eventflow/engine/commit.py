@@ -45,7 +45,7 @@ class GroupCommit:
         """
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, answer))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="eventflow group commit")
         return await answer
 
@@ -55,19 +55,34 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Wait until everything that was handed in has its verdict."""
-        while self._writer is not None:
+        while self._writer is not None and not self._writer.done():
             await asyncio.shield(self._writer)
 
     async def _write(self) -> None:
+        batch: list[Waiting] = []
         try:
             while self._waiting:
                 count = min(len(self._waiting), MOST_AT_ONCE)
+                batch = [self._waiting.popleft() for _ in range(count)]
                 self._idle.clear()
-                await self._write_batch([self._waiting.popleft() for _ in range(count)])
+                await self._write_batch(batch)
+                batch.clear()
                 self._idle.set()
+        except asyncio.CancelledError:
+            self._cut_off([*batch, *self._waiting])
+            raise
         finally:
             self._idle.set()
             self._writer = None
+
+    def _cut_off(self, unanswered: list[Waiting]) -> None:
+        """Answer whoever would wait for ever, since somebody has cancelled all tasks."""
+        self._waiting.clear()
+        for operation, answer in unanswered:
+            if not answer.done():
+                answer.set_exception(
+                    StoreUnavailable(f"the append of {operation.op_id} was cancelled under way")
+                )
 
     async def _write_one_by_one(self, batch: list[Waiting]) -> None:
         """Find the operation that the store cannot take, so that no other one suffers for it."""

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 
+from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Store, StoredEvent
 
 
@@ -20,11 +22,12 @@ class Loader:
         if answer is None:
             answer = asyncio.get_running_loop().create_future()
             self._wanted[run_id, after] = answer
-        if self._reader is None:
+        if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read_all(), name="eventflow loader")
         return await asyncio.shield(answer)
 
     async def _read_all(self) -> None:
+        wanted: dict[tuple[str, int], asyncio.Future[list[StoredEvent]]] = {}
         try:
             while self._wanted:
                 wanted, self._wanted = self._wanted, {}
@@ -34,6 +37,10 @@ class Loader:
                     by_version[after][run_id] = answer
                 for after, answers in by_version.items():
                     await self._read_some(after, answers)
+        except asyncio.CancelledError:  # somebody has cancelled all tasks
+            unanswered, self._wanted = [*wanted.values(), *self._wanted.values()], {}
+            _refuse(unanswered, StoreUnavailable("the read was cancelled under way"))
+            raise
         finally:
             self._reader = None
 
@@ -45,9 +52,14 @@ class Loader:
             for event in await self._store.read(list(answers), after):
                 found[event.run_id].append(event)
         except Exception as error:  # noqa: BLE001 - each caller gets it
-            for answer in answers.values():
-                answer.set_exception(error)
-                answer.exception()
+            _refuse(answers.values(), error)
             return
         for run_id, answer in answers.items():
             answer.set_result(found[run_id])
+
+
+def _refuse(answers: Iterable[asyncio.Future[list[StoredEvent]]], error: Exception) -> None:
+    for answer in answers:
+        if not answer.done():
+            answer.set_exception(error)
+            answer.exception()  # perhaps nobody waits for it any more

@@ -5,6 +5,7 @@ It never decides when a check is due.
 
 import asyncio
 
+from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Renewal, Store
 
 
@@ -24,15 +25,22 @@ class Renewals:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((renewal, done))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write(), name="eventflow renewals")
         await done
 
     async def _write(self) -> None:
+        batch: list[tuple[Renewal, asyncio.Future[None]]] = []
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting, []
                 await self._write_batch(batch)
+        except asyncio.CancelledError:  # somebody has cancelled all tasks
+            unanswered, self._waiting = [*batch, *self._waiting], []
+            for _, done in unanswered:
+                if not done.done():
+                    done.set_exception(StoreUnavailable("the renewal was cancelled under way"))
+            raise
         finally:
             self._writer = None
 

@@ -156,3 +156,34 @@ async def test_closing_an_idle_commit_returns_at_once(store: ObservedStore) -> N
     """There is nothing to wait for."""
     await Committed(store).commit.close()
     assert store.appends == []
+
+
+async def test_who_cancels_all_tasks_leaves_nobody_waiting(store: ObservedStore) -> None:
+    """Those whose append was under way or next hear that it was cut off, and the next goes on."""
+    committed = Committed(store)
+    store.gate.clear()
+    before = asyncio.all_tasks()
+    under_way = committed.new_run()
+    await settle()
+    (writer,) = asyncio.all_tasks() - before - {under_way}
+    gathered = committed.new_run()
+    await settle()
+    writer.cancel()
+    for cut_off in (under_way, gathered):
+        with pytest.raises(StoreUnavailable, match="cancelled"):
+            await cut_off
+    store.gate.set()
+    await committed.new_run()
+    await committed.commit.close()
+
+
+async def test_a_writer_that_never_began_is_replaced(store: ObservedStore) -> None:
+    """All tasks were cancelled right behind the call; the next append takes its operation along."""
+    committed = Committed(store)
+    before = asyncio.all_tasks()
+    first = committed.new_run()
+    await asyncio.sleep(0)
+    (writer,) = asyncio.all_tasks() - before - {first}
+    writer.cancel()
+    await committed.new_run()
+    assert await first == Appended(version=2, position=2)

@@ -103,3 +103,21 @@ async def test_an_error_that_nobody_waits_for_is_not_complained_about(
     filled.gate.set()
     await settle()
     assert caplog.records == []
+
+
+async def test_who_cancels_all_tasks_leaves_no_read_waiting(filled: ObservedStore) -> None:
+    """Whoever waits for a read hears that it was cut off, and the next one is made."""
+    loader = Loader(filled)
+    filled.gate.clear()
+    before = asyncio.all_tasks()
+    under_way = asyncio.create_task(loader.read("a", 0))
+    await settle()
+    (reader,) = asyncio.all_tasks() - before - {under_way}
+    next_one = asyncio.create_task(loader.read("b", 0))
+    await settle()
+    reader.cancel()
+    for cut_off in (under_way, next_one):
+        with pytest.raises(StoreUnavailable, match="cancelled"):
+            await cut_off
+    filled.gate.set()
+    assert len(await loader.read("a", 0)) == 2

@@ -4,10 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import pytest
+
 from eventflow.errors import StoreUnavailable
 from eventflow.runtime.renewing import Renewals
 from eventflow.store.contract import Renewal, Store
 from eventflow.testing.builders import START
+from tests.engine.observed import settle
 
 
 class SlowStore:
@@ -64,3 +67,21 @@ async def test_a_store_that_is_away_is_everybodys_error() -> None:
     store.failure = None
     await renewals.renew(renewal("d"))
     assert store.asked == [["a", "b", "c"], ["d"]]
+
+
+async def test_who_cancels_all_tasks_leaves_no_renewal_waiting() -> None:
+    """Whoever waits for a renewal hears that it was cut off, and the next one is made."""
+    store = SlowStore()
+    renewals = Renewals(cast("Store", store))
+    before = asyncio.all_tasks()
+    under_way = asyncio.create_task(renewals.renew(renewal("a")))
+    await settle()
+    (writer,) = asyncio.all_tasks() - before - {under_way}
+    next_one = asyncio.create_task(renewals.renew(renewal("b")))
+    await settle()
+    writer.cancel()
+    for cut_off in (under_way, next_one):
+        with pytest.raises(StoreUnavailable, match="cancelled"):
+            await cut_off
+    store.go.set()
+    await renewals.renew(renewal("c"))
