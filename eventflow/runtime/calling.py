@@ -37,11 +37,14 @@ async def await_politely(function: AnyFunction, *arguments: object, **named: obj
 
 
 def call_plainly(function: AnyFunction, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - as above
-    """Call a plain function; no future can carry a StopIteration, and no coroutine does either."""
+    """Call a plain function; what would end a coroutine or a process elsewhere is only an error.
+
+    No future can carry a StopIteration, and no signal interrupts a thread.
+    """
     try:
         return function(*arguments, **named)
-    except StopIteration as error:
-        raise RuntimeError("a plain function raised StopIteration") from error
+    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
+        raise RuntimeError(f"a plain function raised {type(error).__name__}") from error
     except SystemExit as error:
         raise _exited(error) from error
 

@@ -114,8 +114,8 @@ class Execution:
             return self._excused(job, error)
         except (InvalidData, InvalidStep) as error:
             return self.failed(job, error, final=True)
-        except (Exception, asyncio.CancelledError) as error:
-            if isinstance(error, asyncio.CancelledError) and _cancelling():
+        except BaseException as error:
+            if _ends_more(error):
                 raise
             return self._excused(job, error)
 
@@ -414,6 +414,13 @@ def _named_values(kind: str, values: Mapping[str, object] | None) -> dict[str, J
         name: dump_json(value, InvalidOutput, f'the {kind} "{name}"')
         for name, value in (values or {}).items()
     }
+
+
+def _ends_more(error: BaseException) -> bool:
+    """Tell whether an error ends this task, or the process, and not only the user's code."""
+    if isinstance(error, asyncio.CancelledError):
+        return _cancelling()
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
 
 
 def _cancelling() -> bool:

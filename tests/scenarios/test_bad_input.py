@@ -166,3 +166,49 @@ async def test_an_error_leaves_the_block_at_once(store: Store, clock: ManualCloc
     with pytest.raises(ef.ResultTimeout):
         await clock.run_until(block())
     assert (clock.now() - before).total_seconds() < 5
+
+
+class NoException(BaseException):
+    """An error of another kind, as some libraries have."""
+
+
+@pytest.mark.parametrize("wrong", [NoException("odd"), BaseExceptionGroup("odd", [NoException()])])
+async def test_an_error_of_any_kind_fails_its_attempt(
+    open_runtime: Open, clock: ManualClock, wrong: BaseException
+) -> None:
+    """The attempt has failed at once and for its own reason, not once its lease is over."""
+
+    @ef.stage(retry=ef.Retry(max_attempts=2))
+    async def odd(ctx: ef.StageContext[int]) -> int:
+        raise wrong
+
+    @ef.stage(retry=ef.Retry(max_attempts=2))
+    def plainly_odd(ctx: ef.StageContext[int]) -> int:
+        raise wrong
+
+    for stage in (odd, plainly_odd):
+        workflow = ef.define_workflow("w", input=int).pipe(stage).build()
+        runtime = await open_runtime(workflow)
+        await runtime.start()
+        run = await runtime.create_run("w", 0)
+        with pytest.raises(ef.RunFailed, match="odd"):
+            await clock.run_until(run.result())
+        assert (await types(run))[-3:] == ["job.claimed", "stage.failed", "run.failed"]
+        await runtime.stop()
+
+
+@pytest.mark.parametrize("wrong", [KeyboardInterrupt, GeneratorExit])
+async def test_a_thread_ends_neither_the_process_nor_its_worker(
+    open_runtime: Open, clock: ManualClock, wrong: type[BaseException]
+) -> None:
+    """What would end a process or a coroutine elsewhere fails the attempt of a plain function."""
+
+    @ef.stage(retry=ef.Retry(max_attempts=1))
+    def ends(ctx: ef.StageContext[int]) -> int:
+        raise wrong
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(ends).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    with pytest.raises(ef.RunFailed, match=wrong.__name__):
+        await clock.run_until(run.result())
