@@ -1,5 +1,6 @@
 """One structured log event for each transition; the application decides what becomes of them."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from logging import DEBUG, ERROR, INFO, WARNING
 from typing import TYPE_CHECKING
@@ -39,8 +40,53 @@ LEVELS: Mapping[type[object], int] = {
 SCHEMA_ERRORS = "eventflow.errors.Invalid"
 
 
-def logger() -> "FilteringBoundLogger":
+class Log:
+    """Hands lines to structlog; what the application does with them never reaches the engine.
+
+    An error of it goes where the event loop reports errors that have no caller.
+    """
+
+    def __init__(self, bound: "FilteringBoundLogger") -> None:
+        self._bound = bound
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write a line about what happens as it should."""
+        self._hand_over(self._bound.info, event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write a line about what somebody should look at."""
+        self._hand_over(self._bound.warning, event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write a line about what somebody has to mend."""
+        self._hand_over(self._bound.error, event, fields)
+
+    def exception(self, event: str, **fields: object) -> None:
+        """Write a line about an error, with the traceback of it."""
+        self._hand_over(self._bound.exception, event, fields)
+
+    def _hand_over(
+        self, write: Callable[..., object], event: str, fields: Mapping[str, object]
+    ) -> None:
+        try:
+            write(event, **fields)
+        except Exception as error:  # noqa: BLE001 - of the processors of the application
+            report_failure(event, error)
+
+
+def report_failure(event: str, error: Exception) -> None:
+    """Tell the event loop that a line could not be logged."""
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": f'eventflow could not log "{event}"', "exception": error}
+    )
+
+
+def logger() -> Log:
     """Give the logger named `eventflow`; it is never configured here."""
+    return Log(_structlog())
+
+
+def _structlog() -> "FilteringBoundLogger":
     # structlog loads rich wherever that is installed, which nobody needs to import eventflow.
     import structlog  # noqa: PLC0415 - as the comment says
 
@@ -52,7 +98,7 @@ class TransitionLog:
     """Writes what was appended, with ids as fields and without inputs, outputs or payloads."""
 
     def __init__(self) -> None:
-        self._log: FilteringBoundLogger = logger().bind()
+        self._log: FilteringBoundLogger = _structlog().bind()
         self._tell: Callable[[int], bool] | None = getattr(self._log, "is_enabled_for", None)
 
     def __call__(self, state: RunState, events: Sequence[e.Event]) -> None:
@@ -61,7 +107,10 @@ class TransitionLog:
             kind = type(event)
             level = LEVELS.get(kind, INFO)
             if kind not in QUIET and self._is_enabled(level):
-                self._write(level, state, event)
+                try:
+                    self._write(level, state, event)
+                except Exception as error:  # noqa: BLE001 - as in `Log`
+                    report_failure(kind.__name__, error)
 
     def _write(self, level: int, state: RunState, event: e.Event) -> None:
         name = NAMES.get(type(event), "event")

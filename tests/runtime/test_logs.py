@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 import eventflow as ef
@@ -177,3 +178,26 @@ async def test_the_secrets_of_a_url_are_shown_to_nobody(url: str, logs: list[Any
         shown.append((str(error), repr(error)))
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     assert SECRET not in str(shown)
+
+
+@pytest.mark.parametrize(
+    "line", ["run.created", "stage.started", "stage.suspended", "worker.started", "run.completed"]
+)
+async def test_a_log_that_fails_harms_no_run(
+    open_runtime: Open,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+    line: str,
+) -> None:
+    """A processor of the application that raises is told to the event loop, and nobody else."""
+
+    def process(logger: object, method: str, fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
+        del logger, method
+        if fields["event"] == line:
+            raise ValueError("I/O operation on closed file")
+        raise structlog.DropEvent
+
+    with capture_logs(processors=[process]):
+        await whole_life(open_runtime, clock)
+    assert "could not log" in caplog.text
+    assert "I/O operation on closed file" in caplog.text
