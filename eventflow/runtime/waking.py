@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from eventflow.core.events import Event
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
+from eventflow.errors import RuntimeNotOpen
 from eventflow.runtime.backoff import Outage
 from eventflow.runtime.clock import Clock, Timer
 
@@ -19,16 +20,28 @@ class Follower:
     """Somebody who waits for a run to change.
 
     Attributes:
-        changed: Is set when the run may have changed.
+        changed: Is set when the run may have changed, or the runtime was closed.
+        closed: Whether the runtime was closed.
         state: The last state that this process appended, if it did.
     """
 
-    __slots__ = ("_to_the_end", "changed", "state")
+    __slots__ = ("_to_the_end", "changed", "closed", "state")
 
     def __init__(self, changed: asyncio.Event, to_the_end: bool) -> None:  # noqa: FBT001 - private to this module
         self.changed = changed
+        self.closed = False
         self.state: RunState | None = None
         self._to_the_end = to_the_end
+
+    async def wait(self) -> None:
+        """Wait until the run may have changed.
+
+        Raises:
+            RuntimeNotOpen: The runtime was closed, so that nobody would ever hear of it.
+        """
+        await self.changed.wait()
+        if self.closed:
+            raise _closed()
 
     def wake(self, *, held: bool) -> None:
         """Look at the run, unless only its end counts, and this process would have made it."""
@@ -65,6 +78,7 @@ class Waker:
         self._watch: asyncio.Task[None] | None = None
         self._lull: Timer | None = None
         self._woken_too_soon = False
+        self._closed = False
         self.held: Callable[[str], bool] = _nothing_held
         journal.position_observers.append(self._own_append)
         journal.observers.append(self._own_transition)
@@ -83,7 +97,13 @@ class Waker:
 
     @contextmanager
     def follow(self, run_id: str, *, to_the_end: bool = False) -> Generator["Follower"]:
-        """Give a follower that is woken whenever this run may have changed, or has ended."""
+        """Give a follower that is woken whenever this run may have changed, or has ended.
+
+        Raises:
+            RuntimeNotOpen: The runtime was closed.
+        """
+        if self._closed:
+            raise _closed()
         follower = Follower(asyncio.Event(), to_the_end)
         self._followers[run_id][follower] = None
         self._start()
@@ -96,7 +116,12 @@ class Waker:
             self._stop_if_idle()
 
     async def close(self) -> None:
-        """Stop watching."""
+        """Stop watching, and tell all who follow a run that they wait in vain."""
+        self._closed = True
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.closed = True
+                follower.changed.set()
         if self._lull is not None:
             self._lull.cancel()
         watch, self._watch = self._watch, None
@@ -105,7 +130,7 @@ class Waker:
             await asyncio.gather(watch, return_exceptions=True)
 
     def _start(self) -> None:
-        if self._watch is None:
+        if self._watch is None or self._watch.done():  # somebody may have cancelled all tasks
             self._watch = asyncio.create_task(self._watch_store(), name="eventflow waking")
 
     def _stop_if_idle(self) -> None:
@@ -164,6 +189,12 @@ class Waker:
             if newest > self._position:
                 self._position = newest
                 self._others_appended()
+
+
+def _closed() -> RuntimeNotOpen:
+    return RuntimeNotOpen(
+        "The runtime was closed, and the run goes on without it; open another one to follow it"
+    )
 
 
 def _nothing_held(run_id: str) -> bool:

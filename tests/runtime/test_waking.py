@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 import eventflow as ef
+from eventflow.errors import RuntimeNotOpen
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -84,3 +85,23 @@ async def test_a_run_that_another_process_cancels_is_over_for_who_waits_where_it
     await clock.advance(2)
     with pytest.raises(ef.RunCancelled):
         await result
+
+
+async def test_nobody_follows_a_run_beyond_the_close_of_the_runtime(
+    clock: ManualClock, store: ObservedStore
+) -> None:
+    """Who waits for a result or for events hears of it at once, and so does who asks later."""
+
+    async def follow(run: ef.Run) -> None:
+        async for _ in run.events():
+            pass
+
+    async with ef.Runtime(clock.watch(store), [WORKFLOW], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        waiting = [asyncio.create_task(run.result()), asyncio.create_task(follow(run))]
+        await clock.settle()
+    await clock.settle()
+    for each in waiting:
+        assert isinstance(each.exception(), RuntimeNotOpen)
+    with pytest.raises(RuntimeNotOpen, match="open another"):
+        await run.result()
