@@ -73,7 +73,7 @@ class Run:
             ValueError: The run has no such version.
         """
         if at is None:
-            return await self._shared.journal.state(self.id)
+            return own_copy(await self._shared.journal.state(self.id))
         return await self._shared.journal.state_at(self.id, at)
 
     async def history(self, *, effective: bool = False) -> list[Envelope]:
@@ -102,12 +102,12 @@ class Run:
                 for envelope in await self._shared.journal.history(self.id, after):
                     after = envelope.version
                     yield envelope
-                state = await self.state()
+                state = await self._shared.journal.state(self.id)
                 seen = after >= state.version
                 if not follow or (seen and state.status.ended):
                     return
                 if seen:
-                    await follower.changed.wait()
+                    await follower.wait()
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ANN401 - the workflow's output
         """Wait until the run has ended, and give its output.
@@ -352,7 +352,7 @@ class Run:
                 if state.status.ended:
                     return state
                 follower.state = None
-                await follower.changed.wait()
+                await follower.wait()
 
     def _refuse_unless_completed(self, state: RunState) -> None:
         ending = state.ending
@@ -380,6 +380,11 @@ class Run:
                 return None if stage is None else stage.output_schema
             case _:
                 return None
+
+
+def own_copy(state: RunState) -> RunState:
+    """Give a caller a state of its own: no list or dict of it is one that is decided on."""
+    return deepcopy(state, {id(state.plan): state.plan})
 
 
 def _execution(state: RunState, stage_id: str | None) -> tuple[int | None, int | None]:

@@ -27,7 +27,7 @@ from eventflow.runtime.log_context import LogContext
 from eventflow.runtime.logs import logger
 from eventflow.runtime.opening import Opened, Opener
 from eventflow.runtime.requests import Creation, GivenConfig, RunOptions
-from eventflow.runtime.run import Run
+from eventflow.runtime.run import Run, own_copy
 from eventflow.runtime.serving import termination
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.subscription_doors import SubscriptionDoors
@@ -333,7 +333,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         """
         tools = self._open_parts.tools
         await transition(tools, Worker(tools, self._worker_id()), run_id)
-        return await tools.journal.state(run_id)
+        return own_copy(await tools.journal.state(run_id))
 
     async def poll_suspended_stages(self) -> int:
         """Make every check that is due here and now, without a worker; tell how many were made.
@@ -374,7 +374,12 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         return await self._open_parts.tools.ai.stats(topic=topic, run=run, stage=stage)
 
     async def start(self) -> None:
-        """Make this process a worker; a second call changes nothing."""
+        """Make this process a worker; a second call changes nothing.
+
+        While `stop` is under way, it waits until that is done.
+        """
+        while (worker := self._worker) is not None and worker.stopping:
+            await self._ended(worker)
         if self._working is None:
             self._worker = Worker(self._open_parts.tools, self._worker_id())
             self._working = asyncio.create_task(self._worker.run(), name="eventflow worker")
@@ -397,8 +402,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         finally:
             timer.cancel()
             worker.abandon()
-        await working
-        self._worker = self._working = None
+        await self._ended(worker)
 
     async def serve(self, grace: float = 30.0) -> None:
         """Start, wait for SIGTERM or SIGINT, and stop; a second signal stops at once."""
@@ -412,6 +416,16 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             if not stopping.done() and self._worker is not None:
                 self._worker.abandon()
             await stopping
+
+    async def _ended(self, worker: Worker) -> None:
+        """Wait until a worker has ended, and forget it; others may do the same meanwhile."""
+        working = self._working
+        if working is not None:
+            await asyncio.wait({working})
+            if self._worker is worker:
+                self._worker = self._working = None
+            if not working.cancelled():
+                working.result()
 
     @property
     def workflows(self) -> Mapping[str, AnyWorkflow]:

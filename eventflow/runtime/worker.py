@@ -166,6 +166,11 @@ class Worker:
         """The jobs that are under way, each as its run and its stage."""
         return [f"{job.run.run_id} {job.state.id}" for job in self._leases.jobs()]
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it claims nothing any more."""
+        return self._room.closed
+
     def stop(self) -> None:
         """Claim nothing new; `run` returns once the jobs in hand have ended."""
         self._room.closed = True
@@ -186,6 +191,7 @@ class Worker:
         try:
             yield
         finally:
+            self._room.closed = True  # also when somebody has cancelled this task
             self._journal.observers.remove(self._notice)
             for task in tasks:
                 task.cancel()

@@ -209,3 +209,16 @@ async def test_a_handle_shows_its_run_and_nothing_else(runtime: ef.Runtime) -> N
     run = await runtime.create_run("w", 1)
     assert runtime.run(run.id) == run
     assert repr(run) == f"Run(id='{run.id}')"
+
+
+async def test_a_state_is_its_callers_own(runtime: ef.Runtime, clock: ManualClock) -> None:
+    """What is done to it neither changes what others are given nor what the next stage gets."""
+    run = await runtime.create_run("w", 1)
+    state = await runtime.transition_run(run.id)
+    for given in (state, await run.state()):
+        given.stages["first"].output.append("spoiled")  # type: ignore[attr-defined]
+        assert (await run.state()).stages["first"].output == [1]
+    await run.rerun_from("second")
+    (await run.state()).stages["first"].output.append("spoiled")  # type: ignore[attr-defined]
+    await runtime.start()
+    assert await clock.run_until(run.result()) == [1, 2]

@@ -1,5 +1,6 @@
 """Workers: they stop gracefully, wait for a store that is away, and survive broken runs."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -267,3 +268,30 @@ async def _as_text(ctx: ef.StageContext[int]) -> str:
 
 async def _shout(ctx: ef.StageContext[str]) -> str:
     return ctx.input.upper()
+
+
+@pytest.mark.parametrize("cut_short", [False, True], ids=["under way", "cut short"])
+async def test_a_start_behind_a_stop_is_a_start(
+    open_runtime: Open, clock: ManualClock, *, cut_short: bool
+) -> None:
+    """A worker that is stopping ends first, also if its stop was cut short; then another works."""
+
+    @ef.stage
+    async def slow(ctx: ef.StageContext[int]) -> int:
+        await clock.sleep(20)
+        return ctx.input
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(slow).build())
+    await runtime.start()
+    first = await runtime.create_run("w", 1)
+    await clock.advance(1)
+    stopping = asyncio.create_task(runtime.stop())
+    await clock.advance(1)
+    if cut_short:
+        stopping.cancel()
+    await clock.run_until(runtime.start())
+    second = await runtime.create_run("w", 2)
+    assert await clock.run_until(second.result()) == 2
+    assert await clock.run_until(first.result()) == 1
+    claims = [e.version for e in await first.history() if e.type == "job.claimed"]
+    assert len(claims) == (2 if cut_short else 1)
