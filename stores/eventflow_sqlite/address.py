@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 _PARAMETERS = ("busy_timeout", "synchronous")
 _LEVELS = ("FULL", "NORMAL")
@@ -41,6 +42,11 @@ def parse_address(url: str) -> Address:
             f"there are: {', '.join(_PARAMETERS)}"
         )
     return Address(_path(url, parts), _synchronous(given), _busy_timeout(given))
+
+
+def absolute(address: Address) -> Address:
+    """Mean the same file, also once the process works in another folder."""
+    return evolve(address, path=str(Path(address.path).absolute()))
 
 
 def _path(url: str, parts: SplitResult) -> str:

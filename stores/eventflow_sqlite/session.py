@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 from eventflow.errors import StoreUnavailable
@@ -32,8 +33,11 @@ class Session:
     def __init__(
         self, connect: Callable[[], sqlite3.Connection], path: str, name: str, patience: float
     ) -> None:
-        self._handle = Handle(connect)
+        self._connect = connect
+        self._handle = Handle(self._connected)
         self._path = path
+        self._place = Path(path)
+        self._file: tuple[int, int] | None = None
         self._patience = patience
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"eventflow {name}")
         self._closed = False
@@ -60,6 +64,7 @@ class Session:
         """
 
         def transact(connection: sqlite3.Connection) -> T:
+            self._refuse_lost_file()
             with transaction(connection, "BEGIN IMMEDIATE", self._patience):
                 return work(connection)
 
@@ -84,9 +89,33 @@ class Session:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._handle.close)
         self._thread.shutdown(wait=False)
 
+    def _connected(self) -> sqlite3.Connection:
+        if self._file is not None:  # it was closed for a fork
+            self._refuse_lost_file()
+        connection = self._connect()
+        self._file = _identity(self._place)
+        return connection
+
+    def _refuse_lost_file(self) -> None:
+        """Write nothing into a file that nobody will find again; SQLite itself would not notice."""
+        if self._file != _identity(self._place):
+            raise StoreUnavailable(
+                f"SQLite database {self._path!r}: the file was deleted, moved or replaced while it "
+                "was open; put it back, or restart this process"
+            )
+
     def _explain(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with explained(self._path), self._handle.use() as connection:
             return work(connection)
+
+
+def _identity(place: Path) -> tuple[int, int] | None:
+    """Tell one file from another that has its name; None if there is none."""
+    try:
+        found = place.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

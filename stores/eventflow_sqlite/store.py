@@ -20,7 +20,7 @@ from eventflow.store.contract import (
 )
 from eventflow.store.rebuilding import Derive
 from eventflow_sqlite import batch, jobs, reads, run_query
-from eventflow_sqlite.address import Address, parse_address
+from eventflow_sqlite.address import Address, absolute, parse_address
 from eventflow_sqlite.blobs import SQLiteBlobs
 from eventflow_sqlite.connections import connect_reader, connect_watcher, connect_writer
 from eventflow_sqlite.handle import Handle
@@ -37,7 +37,7 @@ async def connect(url: str) -> "SQLiteStore":
         StoreUnavailable: The file cannot be used, or belongs to another application.
         SchemaTooNew: A newer release of eventflow wrote the file.
     """
-    address = parse_address(url)
+    address = absolute(parse_address(url))
     path, patience = address.path, address.busy_timeout
     writer = Session(partial(connect_writer, address), path, "SQLite writer", patience)
     reader = Session(partial(connect_reader, address), path, "SQLite reader", patience)

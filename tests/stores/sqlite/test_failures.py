@@ -5,7 +5,7 @@ import os
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -230,3 +230,38 @@ async def test_the_file_is_closed(url: str, path: Path) -> None:
     assert names(path.parent) == [path.name]
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+
+
+def replace_by_another(path: Path) -> None:
+    """Put another database in the place of this one."""
+    with closing(sqlite3.connect(path.with_name("other.db"))) as other:
+        other.execute("CREATE TABLE t (x)")
+    path.with_name("other.db").replace(path)
+
+
+def move_away(path: Path) -> None:
+    """Give a file another name."""
+    path.rename(path.with_name("moved.db"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file keeps its place there")
+@pytest.mark.parametrize("take", [Path.unlink, move_away, replace_by_another])
+async def test_a_file_that_was_taken_away(
+    store: SQLiteStore, path: Path, take: Callable[[Path], None]
+) -> None:
+    """Nothing is acknowledged that only a file without this name would hold."""
+    await store.append([Author().create()])
+    take(path)
+    with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
+        await store.append([Author().create()])
+    assert len(await store.read_all(0, 10)) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file keeps its place there")
+async def test_a_file_that_was_put_back(store: SQLiteStore, path: Path) -> None:
+    """It is used again."""
+    move_away(path)
+    with pytest.raises(StoreUnavailable):
+        await store.append([Author().create()])
+    path.with_name("moved.db").rename(path)
+    assert await store.append([Author().create()]) == [Appended(2, 2)]

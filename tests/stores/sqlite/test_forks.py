@@ -11,7 +11,7 @@ import pytest
 
 from eventflow.errors import StoreUnavailable
 from eventflow.testing.builders import Author
-from eventflow_sqlite import SQLiteStore, handle
+from eventflow_sqlite import SQLiteStore, connect, handle
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,6 +45,40 @@ async def test_connections_are_closed_for_a_fork_and_made_again(
     await appending
     assert {event.run_id for event in await store.read_all(0, 10)} == {"before", "after"}
     assert await store.wait(0, 0) == 4
+
+
+async def test_a_relative_name_means_the_same_file_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the process works in another folder by the time that a fork is over."""
+    folders = tmp_path / "first", tmp_path / "second"
+    for folder in folders:
+        folder.mkdir()
+    monkeypatch.chdir(folders[0])
+    store = await connect("sqlite:///log.db")
+    await store.append([Author("before").create()])
+    monkeypatch.chdir(folders[1])
+    forks = handle._watch_forks()
+    forks.hold()
+    forks.release()
+    await store.append([Author("after").create()])
+    assert {event.run_id for event in await store.read_all(0, 10)} == {"before", "after"}
+    await store.close()
+    assert os.listdir(folders[1]) == []  # noqa: PTH208 - the names
+
+
+async def test_a_file_that_is_gone_behind_a_fork_is_not_made_again(
+    store: SQLiteStore, path: Path
+) -> None:
+    """An empty one would take what was decided on another history."""
+    await store.append([Author("before").create()])
+    forks = handle._watch_forks()
+    forks.hold()
+    os.unlink(path)  # noqa: PTH108 - as a test of files
+    forks.release()
+    with pytest.raises(StoreUnavailable, match="deleted, moved or replaced"):
+        await store.append([Author("after").create()])
+    assert os.listdir(path.parent) == []  # noqa: PTH208 - the names
 
 
 async def test_a_file_that_cannot_be_opened_again_is_unavailable(
