@@ -11,7 +11,49 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
+from eventflow.runtime.clock import Clock, Timer
+
 AnyFunction = Callable[..., Any]
+
+HEEDED_WITHIN = 10.0
+"""Seconds that cancelled code has for what it still has to do, before it is left to itself."""
+
+
+class Call:
+    """User code under way, for whose end nobody waits longer than it heeds a cancellation.
+
+    Attributes:
+        answer: What the code gives; cancelled once the code was left to itself.
+    """
+
+    __slots__ = ("_clock", "_timer", "_work", "answer")
+
+    def __init__(self, work: asyncio.Future[Any], clock: Clock) -> None:
+        self.answer = asyncio.shield(work)
+        self._work = work
+        self._clock = clock
+        self._timer: Timer | None = None
+
+    def cancel(self) -> bool:
+        """Cancel the code, and leave it to itself if it does not end; tell if it was under way."""
+        cancelled = self._work.cancel()
+        if cancelled and self._timer is None:
+            self._timer = self._clock.call_later(HEEDED_WITHIN, self._leave)
+            self._work.add_done_callback(self._ended)
+        return cancelled
+
+    async def end(self) -> None:
+        """Cancel the code, and wait for its end however long that takes."""
+        if self._work.cancel():
+            await asyncio.wait({self._work})
+
+    def _leave(self) -> None:
+        self.answer.cancel()
+
+    def _ended(self, work: asyncio.Future[Any]) -> None:
+        del work
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def start(

@@ -37,7 +37,7 @@ from eventflow.errors import (
 )
 from eventflow.runtime.ai_calls import StageHelper
 from eventflow.runtime.backoff import Outage, until_available
-from eventflow.runtime.calling import start
+from eventflow.runtime.calling import Call, start
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder, stage_note
 from eventflow.runtime.job import Job
@@ -212,27 +212,31 @@ class Execution:
         """
         begun = start(self.threads, function, arguments)
         work = asyncio.ensure_future(begun)
+        call = Call(work, self.clock)
         if begun is not work:  # a coroutine; nobody can cancel a thread
-            job.begin(work)
+            job.begin(call)
         timeout = _timeout(job)
         try:
-            return await (work if timeout is None else self._bounded(work, timeout))
+            return await (call.answer if timeout is None else self._bounded(call, timeout))
         except asyncio.CancelledError:
-            if job.lost and not _cancelling():
+            if _cancelling():
+                await call.end()
+                raise
+            if job.lost:
                 raise JobLost from None
             raise
 
-    async def _bounded(self, work: asyncio.Future[Any], timeout: float) -> Any:  # noqa: ANN401 - as `_call`
+    async def _bounded(self, call: Call, timeout: float) -> Any:  # noqa: ANN401 - as `_call`
         """Await user code; once the time is up, cancel it and take nothing that it still says."""
         late = False
 
         def cancel() -> None:
             nonlocal late
-            late = work.cancel()
+            late = call.cancel()
 
         timer = self.clock.call_later(timeout, cancel)
         try:
-            returned = await work
+            returned = await call.answer
         except BaseException as error:
             if late:
                 raise _too_late(timeout) from error

@@ -1,6 +1,5 @@
 """A claimed job in the hands of this process, until it is reported or lost."""
 
-import asyncio
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from eventflow.core.state import RunState
 from eventflow.core.values import JobKind
 from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import Workflow
+from eventflow.runtime.calling import Call
 
 
 class Job:
@@ -52,9 +52,9 @@ class Job:
         self.renewed_at: datetime = run.recorded_at
         self.lost = False
         self.notes: list[Note] = []
-        self._work: asyncio.Future[object] | None = None
+        self._work: Call | None = None
 
-    def begin(self, work: asyncio.Future[object]) -> None:
+    def begin(self, work: Call) -> None:
         """Remember the coroutine that is under way, so that losing the claim cancels it."""
         self._work = work
         if self.lost:

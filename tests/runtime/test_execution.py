@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -192,6 +193,37 @@ async def test_a_stage_that_will_not_be_cancelled_is_too_late_whatever_it_says(
         "the attempt took longer than 5 s",
     )
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+@pytest.mark.parametrize("ended_by", ["timeout", "cancel"])
+async def test_code_that_never_ends_is_left_to_itself(
+    open_runtime: Open, clock: ManualClock, ended_by: str
+) -> None:
+    """It has a moment to clean up; then its attempt is over, and its place is free for others."""
+    released = asyncio.Event()
+
+    @ef.stage(timeout=5 if ended_by == "timeout" else None, retry=ONCE)
+    async def stubborn(ctx: ef.StageContext[int]) -> int:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        return 1
+
+    @ef.stage
+    async def next_one(ctx: ef.StageContext[int]) -> int:
+        return ctx.input
+
+    workflows = (ef.define_workflow(s.id, input=int).pipe(s).build() for s in (stubborn, next_one))
+    runtime = await open_runtime(*workflows, concurrency=1)
+    await runtime.start()
+    run, behind = [await runtime.create_run(each, 7) for each in ("stubborn", "next-one")]
+    await clock.advance(1)
+    if ended_by == "cancel":
+        await run.cancel()
+    assert await clock.run_until(behind.result(timeout=60)) == 7
+    with pytest.raises((ef.RunFailed, ef.RunCancelled), match=r"longer than 5 s|cancelled"):
+        await run.result()
+    released.set()
 
 
 async def test_a_result_in_time_is_not_late(execute: Open, clock: ManualClock) -> None:
