@@ -45,6 +45,7 @@ from eventflow.runtime.logs import logger
 from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
+from eventflow.runtime.setting_aside import Broken
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.storage import Shelves
 from eventflow.runtime.unclaimable import Unclaimable
@@ -87,6 +88,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="eventflow")
         self._jobs: set[asyncio.Task[Any]] = set()
         self._room = Room(settings.concurrency, self._jobs)
+        self._stopped = asyncio.Event()
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
             tools.journal,
@@ -114,7 +116,7 @@ class Worker:
             settings.job_poll_interval,
         )
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
-        self._broken: dict[str, int] = {}
+        self._broken = Broken(tools.clock)
         self._reporting: set[asyncio.Task[Any]] = set()
         self._crowded_until = tools.clock.now()
 
@@ -174,6 +176,7 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing new; `run` returns once the jobs in hand have ended."""
         self._room.closed = True
+        self._stopped.set()
         self._room.look_again.set()
 
     def abandon(self) -> None:
@@ -199,13 +202,14 @@ class Worker:
             self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
-        outage = Outage("worker", self._clock)
+        outage = Outage("worker", self._clock, self._stopped)
         while not self._room.closed:
             self._room.look_again.clear()
             try:
                 claimed = await self._claim_due()
             except StoreUnavailable as error:
-                await outage.wait(error)
+                with suppress(StoreUnavailable):  # it was stopped meanwhile
+                    await outage.wait(error)
                 continue
             except Exception:  # noqa: BLE001 - a worker that ends by itself would help nobody
                 logger().exception("worker.failed", worker=self.id)
@@ -246,8 +250,7 @@ class Worker:
 
     def _may_claim(self, job: DueJob) -> bool:
         """Pass over runs that cannot be read, and over leases that may be over for no fault."""
-        broken = self._broken.get(job.run_id) == job.version
-        return not broken and (self._leases.trusted() or not job.leased)
+        return not self._broken.holds(job) and (self._leases.trusted() or not job.leased)
 
     async def _find(self, room: int) -> list[DueJob]:
         """Look beyond what is passed over, until there is a job for each place or no more."""
@@ -276,7 +279,7 @@ class Worker:
         """Claim one job; a run that cannot be read is reported once and left alone."""
         command = self._claimer.command(due.stage, self._clock, due.token, due.leased)
         try:
-            return await execute_until_known(
+            outcome = await execute_until_known(
                 self._journal,
                 due.run_id,
                 lambda state: draft(state, command),
@@ -288,8 +291,10 @@ class Worker:
             logger().warning("stage.not_claimed", run_id=due.run_id, error=str(error))
             return None
         except Exception as error:  # noqa: BLE001 - one broken run never stops the others
-            self._set_aside(due.run_id, due.version, error)
+            self._broken.add(due.run_id, due.version, error)
             return None
+        self._broken.discard(due.run_id)
+        return outcome
 
     def _begin_all(self, outcomes: Iterable[Outcome | None]) -> int:
         return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
@@ -438,11 +443,6 @@ class Worker:
         ]
         if waiting and min(waiting) <= self._clock.now():
             self._room.look_again.set()
-
-    def _set_aside(self, run_id: str, version: int, error: Exception) -> None:
-        if self._broken.get(run_id) != version:
-            logger().error("run.unreadable", run_id=run_id, version=version, error=str(error))
-        self._broken[run_id] = version
 
     async def _record(self, run_id: str, note: e.Note) -> None:
         await self._note(run_id, note)

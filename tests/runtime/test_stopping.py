@@ -113,3 +113,17 @@ async def test_a_cancelled_call_gives_back_what_it_had_in_hand(
     assert slow.under_way == []
     assert (await types(run))[-1] == "lease.expired"
     assert (await clock.run_until(runtime.transition_run(run.id))).output == 1
+
+
+async def test_a_store_that_is_away_keeps_nobody_from_stopping(
+    store: ObservedStore, clock: ManualClock
+) -> None:
+    """A worker that waits for it stops at once, however long its pauses have become."""
+    async with ef.Runtime(store, [Slow(clock).workflow], clock=clock) as runtime:
+        await runtime.start()
+        store.failure = ef.StoreUnavailable("away")
+        await clock.advance(60)
+        began = clock.now()
+        await clock.run_until(runtime.stop())
+        assert clock.now() == began
+        store.failure = None

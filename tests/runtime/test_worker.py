@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -245,3 +246,32 @@ async def test_a_report_that_fails_for_no_known_reason_is_made_by_another_attemp
         assert await clock.run_until(run.result()) == "x"
     assert [line["stage"] for line in logs if line["event"] == "stage.not_reported"] == ["a"]
     assert steps.executed == ["x.a", "x.a", "x.b", "x.c"]
+
+
+async def test_a_run_is_not_given_up_for_one_mistake_of_the_store(
+    open_runtime: Open,
+    clock: ManualClock,
+    steps: Steps,
+    store: ObservedStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A claim that failed for no known reason is made again a minute later, by the same worker."""
+    append = store.append
+    mistakes = 1
+
+    async def fail_at_first(operations: Sequence[Operation]) -> list[Verdict]:
+        nonlocal mistakes
+        claims = [e for each in operations for e in each.events if e.type == "job.claimed"]
+        if claims and mistakes:
+            mistakes -= 1
+            raise RuntimeError("a mistake in the store")
+        return await append(operations)
+
+    monkeypatch.setattr(store, "append", fail_at_first)
+    creator, worker = await open_runtime(steps.workflow), await open_runtime(steps.workflow)
+    await worker.start()
+    run = await creator.create_run("w", "x")
+    began = clock.now()
+    await clock.run_until(run.result(timeout=600))
+    assert mistakes == 0
+    assert clock.now() - began < timedelta(seconds=70)
