@@ -137,7 +137,7 @@ class Worker:
             try:
                 while True:
                     due = [job for job in await find() if self._may_claim(job)]
-                    outcomes = await self._claim_all(due[: self._room.free])
+                    outcomes = await self._claim_surely(due[: self._room.free])
                     begun = self._begin_all(outcomes)
                     while self._jobs:
                         await asyncio.wait(self._jobs)
@@ -160,6 +160,7 @@ class Worker:
             return await self._journal.create(run_id, work, actor=actor, key=key)
         # A task of its own: what was claimed must be known here, whatever becomes of the caller.
         creating = asyncio.create_task(self._create(run_id, work, actor, key))
+        self._reporting.add(creating)
         self._take(creating)
         return await asyncio.shield(creating)
 
@@ -274,6 +275,18 @@ class Worker:
 
     async def _claim_all(self, due: Sequence[DueJob]) -> list[Outcome | None]:
         return await asyncio.gather(*(self._claim(job) for job in due))
+
+    async def _claim_surely(self, due: Sequence[DueJob]) -> list[Outcome | None]:
+        """Claim jobs; what is claimed when this was cancelled already is given back."""
+        claiming = asyncio.ensure_future(self._claim_all(due))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            self.abandon()
+            await asyncio.wait({claiming}, timeout=HEEDED_WITHIN)
+            if claiming.done():
+                self._begin_all(claiming.result())
+            raise
 
     async def _claim(self, due: DueJob) -> Outcome | None:
         """Claim one job; a run that cannot be read is reported once and left alone."""

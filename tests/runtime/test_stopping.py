@@ -8,7 +8,7 @@ import pytest
 import eventflow as ef
 from eventflow.store.contract import DueJob
 from eventflow.testing.clock import ManualClock
-from tests.engine.observed import ObservedStore
+from tests.engine.observed import ObservedStore, settle
 from tests.runtime.conftest import Open
 
 
@@ -127,3 +127,23 @@ async def test_a_store_that_is_away_keeps_nobody_from_stopping(
         await clock.run_until(runtime.stop())
         assert clock.now() == began
         store.failure = None
+
+
+async def test_a_claim_of_a_call_that_was_cancelled_is_given_back(
+    store: ObservedStore, clock: ManualClock
+) -> None:
+    """The store answers when nobody waits any more, and still no attempt is used up."""
+    slow = Slow(clock)
+    async with ef.Runtime(store, [slow.workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        store.gate.clear()
+        driving = asyncio.create_task(runtime.transition_run(run.id))
+        await settle()
+        assert len(store.appends) == 2
+        driving.cancel()
+        await settle()
+        store.gate.set()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+        assert slow.under_way == []
+        assert (await types(run))[-2:] == ["job.claimed", "lease.expired"]
