@@ -68,7 +68,7 @@ class GroupCommit:
                 await self._write_batch(batch)
                 batch.clear()
                 self._idle.set()
-        except asyncio.CancelledError:
+        except BaseException:
             self._cut_off([*batch, *self._waiting])
             raise
         finally:
@@ -76,12 +76,12 @@ class GroupCommit:
             self._writer = None
 
     def _cut_off(self, unanswered: list[Waiting]) -> None:
-        """Answer whoever would wait for ever, since somebody has cancelled all tasks."""
+        """Answer whoever would wait for ever: all tasks were cancelled, or the store is wrong."""
         self._waiting.clear()
         for operation, answer in unanswered:
             if not answer.done():
                 answer.set_exception(
-                    StoreUnavailable(f"the append of {operation.op_id} was cancelled under way")
+                    StoreUnavailable(f"the append of {operation.op_id} was cut off under way")
                 )
 
     async def _write_one_by_one(self, batch: list[Waiting]) -> None:

@@ -1,6 +1,7 @@
 """Heartbeats: keeps the leases of jobs in hand, and finds out which claims were lost."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from eventflow.core.state import RunState
@@ -21,9 +22,17 @@ class Leases:
         threshold: Seconds that a claim holds without a heartbeat.
         look_interval: Seconds after which a claim of some age is looked after, so that a
             cancellation by another process is noticed.
+        lost: Is told of the run of each claim that a heartbeat found lost.
     """
 
-    def __init__(self, store: Store, clock: Clock, threshold: float, look_interval: float) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        threshold: float,
+        look_interval: float,
+        lost: Callable[[str], None],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._threshold = threshold
@@ -31,6 +40,7 @@ class Leases:
         self._longest_silence = timedelta(seconds=threshold * (1 - 1 / BEATS_PER_LEASE))
         self._beaten_at = clock.now()
         self._trusted_from = self._beaten_at
+        self._lost = lost
         self._jobs: defaultdict[str, dict[int, Job]] = defaultdict(dict)
 
     def add(self, job: Job) -> None:
@@ -49,8 +59,9 @@ class Leases:
         return [job for jobs in self._jobs.values() for job in jobs.values()]
 
     def holds(self, run_id: str) -> bool:
-        """Tell whether a job of a run is looked after."""
-        return run_id in self._jobs
+        """Tell whether a job of a run is looked after, whose claim was not lost."""
+        jobs = self._jobs.get(run_id)
+        return jobs is not None and any(not job.lost for job in jobs.values())
 
     def compare(self, run: RunState) -> None:
         """Lose the jobs whose claims do not hold any more in a later state of their run."""
@@ -99,5 +110,6 @@ class Leases:
             return
         for lost in await self._store.renew(list(jobs)):
             jobs.pop(lost).lose()
+            self._lost(lost.run_id)
         for job in jobs.values():
             job.renewed_at = now

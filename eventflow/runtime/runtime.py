@@ -162,7 +162,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             UnknownStore: No installed store answers to the URL.
         """
         if self._opened is not None:
-            raise RuntimeNotOpen("The runtime is open already; make one Runtime for each block")
+            raise _open_already()
         opener = Opener(
             store=self._given_store,
             blobs=self._given_blobs,
@@ -175,7 +175,11 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             worker_id=self._worker_id,
             ai=self._ai,
         )
-        self._opened = await opener.open()
+        opened = await opener.open()
+        if self._opened is not None:  # another task was faster
+            await opened.close()
+            raise _open_already()
+        self._opened = opened
         return self
 
     async def __aexit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -459,3 +463,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
     def _worker_id(self) -> str:
         drawn = self._chance.new_id()[-6:]
         return self._settings.worker_id or f"{socket.gethostname()}-{os.getpid()}-{drawn}"
+
+
+def _open_already() -> RuntimeNotOpen:
+    return RuntimeNotOpen("The runtime is open already; make one Runtime for each block")

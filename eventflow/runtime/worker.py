@@ -114,6 +114,7 @@ class Worker:
             tools.clock,
             settings.stale_job_threshold,
             settings.job_poll_interval,
+            tools.waker.wake,
         )
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
         self._broken = Broken(tools.clock)

@@ -1,12 +1,13 @@
 """Group commit: operations gather, keep their order, and never suffer for each other."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from eventflow.engine.commit import MOST_AT_ONCE, GroupCommit
 from eventflow.errors import StoreUnavailable
-from eventflow.store.contract import Appended, Conflict, DuplicateKey, Verdict
+from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Verdict
 from eventflow.testing.builders import Author
 from tests.engine.observed import ObservedStore, settle
 
@@ -170,7 +171,7 @@ async def test_who_cancels_all_tasks_leaves_nobody_waiting(store: ObservedStore)
     await settle()
     writer.cancel()
     for cut_off in (under_way, gathered):
-        with pytest.raises(StoreUnavailable, match="cancelled"):
+        with pytest.raises(StoreUnavailable, match="cut off"):
             await cut_off
     store.gate.set()
     await committed.new_run()
@@ -187,3 +188,23 @@ async def test_a_writer_that_never_began_is_replaced(store: ObservedStore) -> No
     writer.cancel()
     await committed.new_run()
     assert await first == Appended(version=2, position=2)
+
+
+async def test_a_store_that_forgets_a_verdict_leaves_nobody_waiting(
+    store: ObservedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mistake is shown, and whoever has appended hears that the outcome is unknown."""
+
+    async def forget(operations: Sequence[Operation]) -> list[Verdict]:
+        del operations
+        return []
+
+    monkeypatch.setattr(store, "append", forget)
+    committed = Committed(store)
+    before = asyncio.all_tasks()
+    asking = committed.new_run()
+    await asyncio.sleep(0)
+    (writer,) = asyncio.all_tasks() - before - {asking}
+    with pytest.raises(StoreUnavailable):
+        await asking
+    assert isinstance(writer.exception(), ValueError)

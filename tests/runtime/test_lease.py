@@ -1,6 +1,7 @@
 """Leases: a worker that is alive keeps its jobs, and notices which ones it has lost."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -166,3 +167,28 @@ async def test_a_lease_that_was_lost_cancels_its_job_alone(
     assert len(tasks) == 1
     await kept.cancel()
     await lost.cancel()
+
+
+async def test_a_result_does_not_wait_for_code_that_cleans_up(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """What another process has cancelled is over with the next heartbeat of its worker."""
+    released = asyncio.Event()
+
+    @ef.stage
+    async def stubborn(ctx: ef.StageContext[int]) -> int:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+        return 1
+
+    workflow = ef.define_workflow("w", input=int).pipe(stubborn).build()
+    worker, other = await open_runtime(workflow), await open_runtime(workflow)
+    await worker.start()
+    run = await worker.create_run("w", 0)
+    result = asyncio.create_task(run.result())
+    await clock.advance(5)
+    await other.run(run.id).cancel()
+    await clock.advance(3)
+    assert isinstance(result.exception(), ef.RunCancelled)
+    released.set()

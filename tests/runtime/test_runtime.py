@@ -1,6 +1,8 @@
 """The runtime: opened once for each block, and it closes only what it opened."""
 
 import asyncio
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -153,3 +155,16 @@ async def test_a_run_is_listed_by_several_statuses(open_runtime: Open) -> None:
         assert [row.run_id for row in page.items] == [runs[1].id, runs[0].id]
     (row,) = (await runtime.runs(status=ef.Status.PENDING)).items
     assert row.run_id == runs[1].id
+
+
+async def test_of_two_that_open_a_runtime_at_once_one_is_refused(tmp_path: Path) -> None:
+    """No store stays open behind the block of the other."""
+    runtime = ef.Runtime(f"sqlite:///{tmp_path}/log.db", [WORKFLOW])
+    before = threading.active_count()
+    first, second = await asyncio.gather(
+        runtime.__aenter__(), runtime.__aenter__(), return_exceptions=True
+    )
+    assert {type(first), type(second)} == {ef.Runtime, RuntimeNotOpen}
+    await runtime.__aexit__(None, None, None)
+    await asyncio.sleep(0.05)
+    assert threading.active_count() <= before
