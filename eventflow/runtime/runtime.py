@@ -161,7 +161,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             StoreUnavailable: The store cannot be opened.
             UnknownStore: No installed store answers to the URL.
         """
-        if self._opened is not None:
+        if self._is_open():
             raise _open_already()
         opener = Opener(
             store=self._given_store,
@@ -176,7 +176,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             ai=self._ai,
         )
         opened = await opener.open()
-        if self._opened is not None:  # another task was faster
+        if self._is_open():  # another task was faster
             await opened.close()
             raise _open_already()
         self._opened = opened
@@ -435,6 +435,9 @@ class Runtime(HistoryDoors, SubscriptionDoors):
     def workflows(self) -> Mapping[str, AnyWorkflow]:
         """The workflows that this process knows, by id."""
         return self._catalog.known()
+
+    def _is_open(self) -> bool:
+        return self._opened is not None
 
     @property
     def _open_parts(self) -> Opened:
