@@ -29,17 +29,17 @@ class Call:
     __slots__ = ("_clock", "_timer", "_work", "answer")
 
     def __init__(self, work: asyncio.Future[Any], clock: Clock) -> None:
-        self.answer = asyncio.shield(work)
+        self.answer: asyncio.Future[Any] = work.get_loop().create_future()
         self._work = work
         self._clock = clock
         self._timer: Timer | None = None
+        work.add_done_callback(self._ended)
 
     def cancel(self) -> bool:
         """Cancel the code, and leave it to itself if it does not end; tell if it was under way."""
         cancelled = self._work.cancel()
         if cancelled and self._timer is None:
             self._timer = self._clock.call_later(HEEDED_WITHIN, self._leave)
-            self._work.add_done_callback(self._ended)
         return cancelled
 
     async def end(self) -> None:
@@ -51,9 +51,18 @@ class Call:
         self.answer.cancel()
 
     def _ended(self, work: asyncio.Future[Any]) -> None:
-        del work
+        """Hand on what the code gave; if nobody waits for it any more, that is nobody's loss."""
         if self._timer is not None:
             self._timer.cancel()
+        error = None if work.cancelled() else work.exception()
+        if self.answer.done():
+            return
+        if work.cancelled():
+            self.answer.cancel()
+        elif error is not None:
+            self.answer.set_exception(error)
+        else:
+            self.answer.set_result(work.result())
 
 
 def start(
