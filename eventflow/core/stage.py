@@ -33,7 +33,7 @@ class Claim:
 class Suspension:
     """What a suspended stage waits for, and what becomes of it at its deadline.
 
-    `failures` counts the checks that failed.
+    `failures` counts the checks that failed since the last one that gave an answer.
     """
 
     state: JSON
@@ -205,8 +205,13 @@ def _over(fact: e.Fact) -> Fields:
 
 
 def _claimed(stage: StageState, event: e.JobClaimed, fact: e.Fact) -> Fields:
+    """Hand the job out; a claim that nothing has ended was given back by a check still pending."""
     lease_until = fact.recorded_at + timedelta(seconds=event.lease)
+    waiting = stage.suspension
+    if waiting is not None and waiting.failures and stage.claim is not None:
+        waiting = changed(waiting, failures=0)
     return {
+        "suspension": waiting,
         "claim": Claim(fact.version, event.worker, event.kind, lease_until),
         "due_at": lease_until,
         "started_at": stage.started_at or fact.recorded_at,

@@ -87,6 +87,17 @@ def test_a_resumption_forgets_the_error_of_a_check() -> None:
     assert stage(*failed, reenter("a")).error is None
 
 
+def test_a_check_that_gave_an_answer_makes_the_failures_before_forgotten() -> None:
+    """The next claim follows one that nothing has ended: the check between said "not yet"."""
+    failed = (claim("a"), suspend("a"), wait(30), claim("a"), fail_check("a"), wait(2), claim("a"))
+    waits = stage(*failed).suspension
+    assert waits is not None
+    assert waits.failures == 1
+    answered = stage(*failed, wait(30), claim("a", leased=False)).suspension
+    assert answered is not None
+    assert answered.failures == 0
+
+
 def test_lost_checks_are_counted() -> None:
     """Each check whose worker died is one more failure."""
     lost = (claim("a"), suspend("a"), wait(30), claim("a"), *(wait(61), claim("a")) * 2)
