@@ -79,26 +79,42 @@ def start(
     return asyncio.get_running_loop().run_in_executor(threads, in_context)
 
 
-async def await_politely(function: AnyFunction, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - what user code returns
-    """Await a coroutine; one that exits ends its attempt, and not the process of the worker."""
+async def await_politely(function: AnyFunction, /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - what user code returns
+    """Await a coroutine; one that exits ends its attempt, and not the process of the worker.
+
+    What the event loop itself throws into it passes: a cancellation, Ctrl-C, and the end of all.
+    """
     try:
         return await function(*arguments, **named)
-    except SystemExit as error:
-        raise _exited(error) from error
+    except (Exception, asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise _no_exception(error) from error
 
 
-def call_plainly(function: AnyFunction, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - as above
+def call_plainly(function: AnyFunction, /, *arguments: object, **named: object) -> Any:  # noqa: ANN401 - as above
     """Call a plain function; what would end a coroutine or a process elsewhere is only an error.
 
     No future can carry a StopIteration, and no signal interrupts a thread.
     """
     try:
         return function(*arguments, **named)
-    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"a plain function raised {type(error).__name__}") from error
-    except SystemExit as error:
-        raise _exited(error) from error
+    except StopIteration as error:
+        raise RuntimeError("a plain function raised StopIteration") from error
+    except (Exception, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise _no_exception(error) from error
 
 
-def _exited(error: SystemExit) -> RuntimeError:
-    return RuntimeError(f"the code of the stage called sys.exit({error.code!r})")
+def itself(value: Awaitable[Any]) -> Awaitable[Any]:
+    """Give what is awaited as it is, to be awaited politely."""
+    return value
+
+
+def _no_exception(error: BaseException) -> RuntimeError:
+    """Make an ordinary error of one that is meant to end a process."""
+    if isinstance(error, SystemExit):
+        return RuntimeError(f"the function called sys.exit({error.code!r})")
+    name = type(error).__qualname__
+    return RuntimeError(f"the function raised {name}, which is no Exception: {error}")

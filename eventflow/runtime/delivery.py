@@ -23,7 +23,7 @@ from eventflow.core.values import ErrorInfo
 from eventflow.errors import HistoryAltered, StaleToken, StoreUnavailable
 from eventflow.runtime import subscription_log as log
 from eventflow.runtime.backoff import Outage, execute_until_known
-from eventflow.runtime.calling import start
+from eventflow.runtime.calling import await_politely, itself, start
 from eventflow.runtime.clock import wait_for
 from eventflow.runtime.execution import error_info
 from eventflow.runtime.logs import logger
@@ -291,7 +291,7 @@ class Delivery:
     async def _call(self, envelope: Envelope) -> None:
         returned = await start(self._threads, self._order.handler, (envelope,))
         if inspect.isawaitable(returned):
-            await returned
+            await await_politely(itself, returned)
 
     def _say_failed(
         self, envelope: Envelope, attempts: int, pause: float, error: BaseException

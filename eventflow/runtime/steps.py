@@ -6,7 +6,7 @@ recorded.
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from inspect import isawaitable
@@ -15,8 +15,8 @@ from typing import Any, TypeAlias
 from eventflow.core.references import as_reference
 from eventflow.core.values import JSON
 from eventflow.definition.annotations import returned_type
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema
-from eventflow.definition.stage import ID_RULE, is_id
 from eventflow.errors import (
     InvalidOutput,
     InvalidStep,
@@ -24,7 +24,7 @@ from eventflow.errors import (
     StaleToken,
     StoreUnavailable,
 )
-from eventflow.runtime.calling import AnyFunction, await_politely, call_plainly, start
+from eventflow.runtime.calling import AnyFunction, await_politely, call_plainly, itself, start
 from eventflow.runtime.job import Job
 from eventflow.runtime.values import Values
 
@@ -206,7 +206,7 @@ class Steps:
         with self._freed_on_failure(name):
             value = await start(self._threads, function, arguments, named)
             if isawaitable(value):
-                value = await await_politely(_itself, value)
+                value = await await_politely(itself, value)
         output = schema.dump(value, InvalidOutput)
         await self.record(name, output)
         return schema.parse(output, InvalidOutput)
@@ -224,7 +224,7 @@ class Steps:
         with self._freed_on_failure(name):
             value = call_plainly(function, *arguments, **named)
             if isawaitable(value):
-                value = self.wait_for(await_politely(_itself, value))
+                value = self.wait_for(await_politely(itself, value))
         output = schema.dump(value, InvalidOutput)
         self.wait_for(self.record(name, output))
         return schema.parse(output, InvalidOutput)
@@ -240,7 +240,3 @@ class Steps:
 
     def _stale(self) -> StaleToken:
         return StaleToken(self._job.run.run_id, self._job.state.id, self._job.token)
-
-
-def _itself(value: Awaitable[Any]) -> Awaitable[Any]:
-    return value

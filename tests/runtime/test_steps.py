@@ -217,6 +217,60 @@ async def test_a_step_that_exits_ends_its_attempt(execute: Open, kind: str) -> N
     assert (await run.state()).status is ef.Status.FAILED
 
 
+class Abort(BaseException):
+    """What a library raises that wants to end everything, as the one for tests does."""
+
+
+async def abort() -> int:
+    """Give up."""
+    raise Abort("give up")
+
+
+def abort_plainly() -> int:
+    """Give up, in a thread."""
+    raise Abort("give up")
+
+
+@pytest.mark.parametrize("function", [abort, abort_plainly])
+@pytest.mark.parametrize("way", ["itself", "step", "map"])
+async def test_what_is_no_exception_ends_its_attempt_and_says_so(
+    execute: Open, function: Callable[..., Any], way: str
+) -> None:
+    """In a stage, a step and a fan-out; the worker lives, and the lease is not waited for."""
+
+    @ef.stage(id="work", retry=ONCE)
+    async def work(ctx: ef.StageContext[int]) -> int:
+        match way:
+            case "itself":
+                await abort()
+            case "step":
+                await ctx.step("abort", function)
+            case _:
+                await ctx.map([1], lambda _: function(), name="abort")
+        return 1
+
+    run = await execute(work)
+    with pytest.raises(ef.RunFailed, match="raised Abort, which is no Exception: give up"):
+        await run.result()
+    assert "lease.expired" not in await kinds(run)
+
+
+async def test_arguments_of_a_step_may_have_any_name(execute: Open) -> None:
+    """Names that eventflow uses for itself are free."""
+    seen: list[object] = []
+
+    async def note(name: str, function: str, arguments: int) -> None:
+        seen.append((name, function, arguments))
+
+    @ef.stage(retry=ONCE)
+    async def work(ctx: ef.StageContext[int]) -> int:
+        await ctx.step("note", note, name="a", function="b", arguments=3)
+        return 1
+
+    await execute(work)
+    assert seen == [("a", "b", 3)]
+
+
 async def test_a_step_that_is_cut_off_by_the_timeout_is_not_recorded(
     execute: Open, clock: ManualClock
 ) -> None:

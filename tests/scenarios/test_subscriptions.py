@@ -384,6 +384,34 @@ async def test_plain_functions_run_in_a_thread(open_runtime: Open, clock: Manual
     assert "StopIteration" in letter.error.message
 
 
+class Abort(BaseException):
+    """What ends a process where nobody takes care."""
+
+
+async def test_a_handler_that_wants_to_end_the_process_is_set_aside(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """Whatever it raises, and however it is called: the next event is delivered."""
+
+    async def abort(_: Envelope) -> None:
+        raise Abort("now")
+
+    class Leaving:
+        async def __call__(self, _: Envelope) -> None:
+            raise SystemExit(3)
+
+    runtime = await open_runtime(ARITHMETIC)
+    once = ef.Retry(max_attempts=1)
+    await runtime.subscribe("abort", abort, retry=once)
+    await runtime.subscribe("leave", Leaving(), retry=once)
+    await runtime.create_run("arithmetic", 1)
+    await clock.advance(1)
+    for name, words in (("abort", "raised Abort"), ("leave", r"called sys.exit(3)")):
+        letters = await runtime.dead_letters(name)
+        assert [letter.type for letter in letters] == ["stage.scheduled", "run.created"]
+        assert words in letters[0].error.message
+
+
 async def test_the_runs_of_subscriptions_are_kept_apart(
     open_runtime: Open, clock: ManualClock
 ) -> None:
