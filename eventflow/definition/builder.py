@@ -10,8 +10,9 @@ from typing_extensions import TypeVar
 from eventflow.definition.annotations import names_around
 from eventflow.definition.data.following import reason_against, reason_against_group
 from eventflow.definition.data.records import Type
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, learn_names
-from eventflow.definition.stage import ID_RULE, Stage, is_id
+from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Groups, Workflow, make_plan
 from eventflow.errors import InvalidWorkflow
 

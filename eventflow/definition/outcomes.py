@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from math import isfinite
-from typing import Any, Generic
+from math import inf
+from typing import Any, Generic, TypeAlias
 
 import attrs
 from attrs import field, frozen
 from typing_extensions import TypeVar
+
+from eventflow.definition.names import ID_RULE, is_id
 
 Out_co = TypeVar("Out_co", covariant=True, default=None)
 State_co = TypeVar("State_co", covariant=True, default=Any)
@@ -16,17 +18,53 @@ State = TypeVar("State", default=None)
 
 DEFAULT_CHECK_AFTER = 30.0
 DEFAULT_MAX_WAIT = 86_400.0
+LONGEST_WAIT = 1_000 * 366 * 86_400.0
+"""A thousand years in seconds; what is longer may end on a day that no calendar has."""
+
 _NO_OUTPUT: Any = None
 NO_STATE: Any = None
 
 
-def _seconds(value: float | None) -> float | None:
-    return None if value is None else float(value)
+_Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 
-def _positive(_: object, attribute: "attrs.Attribute[Any]", value: float | None) -> None:
-    if value is not None and not (value > 0 and isfinite(value)):
-        raise ValueError(f"{attribute.name} is a positive number of seconds, not {value}")
+def _seconds(value: object) -> Any:  # noqa: ANN401 - what is no number is left to the validator
+    try:
+        return float(value) if isinstance(value, int | float) else value
+    except OverflowError:
+        return inf
+
+
+def _positive(_: object, attribute: _Attribute, value: object) -> None:
+    if not isinstance(value, float) or not 0 < value < inf:
+        raise ValueError(f"{attribute.name} is a positive number of seconds, not {value!r:.300}")
+    if value > LONGEST_WAIT:
+        raise ValueError(f"{attribute.name} is at most {LONGEST_WAIT:,.0f} seconds, not {value:g}")
+
+
+def _positive_or_none(owner: object, attribute: _Attribute, value: object) -> None:
+    if value is not None:
+        _positive(owner, attribute, value)
+
+
+def _text(_: object, attribute: _Attribute, value: object) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{attribute.name} is a text, not {value!r:.300}")  # noqa: TRY004 - as all
+
+
+def _flag(_: object, attribute: _Attribute, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ValueError(f"{attribute.name} is True or False, not {value!r:.300}")  # noqa: TRY004 - as all
+
+
+def _by_name(_: object, attribute: _Attribute, value: object) -> None:
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{attribute.name} are values by name, not {value!r:.300}")
+
+
+def _name(_: object, attribute: _Attribute, value: object) -> None:
+    if value is not None and not is_id(value):
+        raise ValueError(f"{value!r:.300} cannot be the name of a {attribute.name}; give {ID_RULE}")
 
 
 @frozen
@@ -41,9 +79,9 @@ class Completed(Generic[Out_co]):
     """
 
     output: Out_co
-    metrics: Mapping[str, object] = field(factory=dict)
-    artifacts: Mapping[str, object] = field(factory=dict)
-    annotations: Mapping[str, object] = field(factory=dict)
+    metrics: Mapping[str, object] = field(factory=dict, validator=_by_name)
+    artifacts: Mapping[str, object] = field(factory=dict, validator=_by_name)
+    annotations: Mapping[str, object] = field(factory=dict, validator=_by_name)
 
 
 @frozen
@@ -56,7 +94,7 @@ class Ready(Generic[Out_co]):
     """
 
     output: Out_co = field(default=_NO_OUTPUT)
-    metrics: Mapping[str, object] = field(factory=dict)
+    metrics: Mapping[str, object] = field(factory=dict, validator=_by_name)
 
 
 @frozen
@@ -67,14 +105,19 @@ class Reenter:
 AGAIN = Reenter()
 
 
-def _without_metrics(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _end_of_wait(_: object, attribute: _Attribute, value: object) -> None:
+    if value is not None and not isinstance(value, Reenter | Ready):
+        raise ValueError(f"{attribute.name} is Reenter() or Ready(output), not {value!r:.300}")
     if isinstance(value, Ready) and value.metrics:
         raise ValueError(f"{attribute.name} has an output and no metrics: nothing is measured yet")
 
 
-def _aware(_: object, attribute: "attrs.Attribute[Any]", value: datetime | None) -> None:
-    if value is not None and value.utcoffset() is None:
-        raise ValueError(f"{attribute.name} is a moment with a time zone, such as UTC, not {value}")
+def _aware(_: object, attribute: _Attribute, value: object) -> None:
+    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+        return
+    raise ValueError(
+        f"{attribute.name} is a datetime with a time zone, such as UTC, not {value!r:.300}"
+    )
 
 
 @frozen
@@ -99,13 +142,11 @@ class Suspended(Generic[State_co]):
 
     state: State_co
     check_after: float | None = field(
-        default=DEFAULT_CHECK_AFTER, converter=_seconds, validator=_positive
+        default=DEFAULT_CHECK_AFTER, converter=_seconds, validator=_positive_or_none
     )
-    max_wait: float = field(default=DEFAULT_MAX_WAIT, converter=float, validator=_positive)
-    signal: str | None = None
-    then: Reenter | Ready[Any] | None = field(
-        default=None, kw_only=True, validator=_without_metrics
-    )
+    max_wait: float = field(default=DEFAULT_MAX_WAIT, converter=_seconds, validator=_positive)
+    signal: str | None = field(default=None, validator=_name)
+    then: Reenter | Ready[Any] | None = field(default=None, kw_only=True, validator=_end_of_wait)
     time: datetime | None = field(default=None, kw_only=True, validator=_aware)
     asleep: bool = field(default=False, kw_only=True)
 
@@ -167,7 +208,7 @@ class Pending:
         check_after: Seconds until the next check; None for the interval of before.
     """
 
-    check_after: float | None = field(default=None, converter=_seconds, validator=_positive)
+    check_after: float | None = field(default=None, converter=_seconds, validator=_positive_or_none)
 
 
 @frozen
@@ -179,5 +220,5 @@ class Failed:
         retryable: Whether the retry policy may try again; if not, the failure is final.
     """
 
-    message: str
-    retryable: bool = False
+    message: str = field(validator=_text)
+    retryable: bool = field(default=False, validator=_flag)

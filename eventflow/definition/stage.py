@@ -13,12 +13,10 @@ from eventflow.core.retry import Retry
 from eventflow.definition.annotations import UNSAID, Signature, names_around, read_signature
 from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
 from eventflow.definition.schema import Schema, learn_names
 from eventflow.errors import InvalidWorkflow
-
-LONGEST_ID = 255
-ID_RULE = f"a text of at most {LONGEST_ID} printable characters"
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -278,7 +276,7 @@ def stage(
             dependencies=_ids(dependencies),
             retry=retry,
             timeout=_checked_timeout(stage_id, timeout),
-            signal=signal,
+            signal=_checked_signal(stage_id, signal),
             suspends=signature.suspends,
             function=given,
             payload_schema=_payload_schema(stage_id, signal, payload, names),
@@ -292,13 +290,6 @@ def _id_of(function: Callable[..., Any]) -> str:
     if not callable(function):
         raise InvalidWorkflow(f"{function!r} is no function; options are named: @stage(id=...)")
     return getattr(function, "__name__", "").replace("_", "-")
-
-
-def is_id(given: object) -> bool:
-    """Tell whether something can be the id of a stage or of a workflow, in every store."""
-    if not isinstance(given, str) or not given.strip():
-        return False
-    return len(given) <= LONGEST_ID and given.isprintable()
 
 
 def _checked_id(given: str) -> str:
@@ -323,6 +314,14 @@ def _schemas(
         attribute: Schema(tp, f'the {word} of stage "{stage_id}"', exact=False)
         for attribute, (word, tp) in ends.items()
     }
+
+
+def _checked_signal(stage_id: str, signal: str | None) -> str | None:
+    if signal is not None and not is_id(signal):
+        raise InvalidWorkflow(
+            f'{signal!r:.300} cannot be the signal of stage "{stage_id}"; give {ID_RULE}'
+        )
+    return signal
 
 
 def _payload_schema(

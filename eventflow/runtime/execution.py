@@ -46,6 +46,7 @@ from eventflow.runtime.storage import Shelves
 from eventflow.runtime.values import Contents, Values, held_outside, placed
 
 LONGEST_TRACEBACK = 16_000
+_ANSWERS = (Completed, Suspended, Failed, Pending, Ready, Reenter)
 
 
 @frozen
@@ -258,7 +259,7 @@ class Execution:
             now=self.clock.now(),
             stage=job.state.id,
             token=job.token,
-            output=job.stage.output_schema.dump(output, InvalidOutput),
+            output=_output(job, output),
             metrics=_named_values("metric", metrics),
             artifacts=_named_values("artifact", artifacts),
         )
@@ -277,7 +278,7 @@ class Execution:
             )
         end, output = WaitEnd.REENTER if then is not None else WaitEnd.FAIL, None
         if isinstance(then, Ready):
-            end, output = WaitEnd.COMPLETE, job.stage.output_schema.dump(then.output, InvalidOutput)
+            end, output = WaitEnd.COMPLETE, _output(job, then.output)
         return c.SuspendStage(
             now=self.clock.now(),
             stage=job.state.id,
@@ -349,6 +350,21 @@ class Execution:
             names=error_names(type(error)),
             final=final,
         )
+
+
+def _output(job: Job, output: object) -> JSON:
+    """Give an output as plain data.
+
+    Raises:
+        InvalidOutput: It does not fit, or is an answer that means something else.
+    """
+    if isinstance(output, _ANSWERS):
+        raise InvalidOutput(
+            f'Stage "{job.state.id}" gave {type(output).__name__} as its output; a stage returns '
+            "its output, Completed, Suspended or Failed, and its check Pending, Ready, Reenter or "
+            "Failed"
+        )
+    return job.stage.output_schema.dump(output, InvalidOutput)
 
 
 def _payload(job: Job, signal: Signal, contents: Contents) -> Any:  # noqa: ANN401 - as typed as the payload's schema

@@ -15,8 +15,8 @@ import msgspec
 from attrs import define, field, frozen
 
 from eventflow.core.values import JSON
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
-from eventflow.definition.stage import ID_RULE, is_id
 from eventflow.errors import InvalidData, InvalidStep, StoreUnavailable
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.steps import Steps

@@ -16,6 +16,7 @@ from eventflow.core.plan import Plan
 from eventflow.core.rewind import earlier_outputs, fork_command, refuse_unless_ended
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON
+from eventflow.definition.names import is_unicode
 from eventflow.definition.schema import dump_json
 from eventflow.definition.workflow import Workflow
 from eventflow.engine.journal import Journal, Outcome
@@ -299,17 +300,12 @@ def stored_metadata(given: Mapping[str, object]) -> dict[str, JSON]:
 
 def _check_key(key: object) -> None:
     """Refuse what not every store can index."""
-    if key is None or (isinstance(key, str) and len(key) <= LONGEST_KEY and _is_unicode(key)):
+    if key is None or (isinstance(key, str) and len(key) <= LONGEST_KEY and is_unicode(key)):
         return
     raise InvalidInput(
         f"An idempotency key is a text of at most {LONGEST_KEY} characters, not {key!r:.300}; "
         "take a digest of what is longer"
     )
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be written: half a surrogate pair cannot."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def request_hash(*parts: JSON) -> str:

@@ -15,8 +15,8 @@ from eventflow.core import events as e
 from eventflow.core.artifacts import Artifact, ArtifactFold
 from eventflow.core.state import RunState
 from eventflow.core.values import ArtifactKind
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
-from eventflow.definition.stage import ID_RULE, is_id
 from eventflow.definition.storage import HasId
 from eventflow.errors import ArtifactNotFound, InvalidOutput, StageNotFound, StaleToken
 from eventflow.runtime.backoff import Outage, until_available

@@ -1,7 +1,9 @@
 """What a stage may answer is checked when it is made."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -23,8 +25,11 @@ def test_only_a_signal_may_wake() -> None:
     assert Suspended("state", check_after=None, signal="approval").check_after is None
 
 
-@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf])
-def test_times_are_positive(seconds: float) -> None:
+NO_SECONDS: list[Any] = [0, -1, math.nan, math.inf, 10**400, "5", timedelta(1), [1]]
+
+
+@pytest.mark.parametrize("seconds", NO_SECONDS)
+def test_times_are_positive(seconds: Any) -> None:  # noqa: ANN401 - also what is no number
     """A time that would never come, or was over before it began, is refused."""
     with pytest.raises(ValueError, match="check_after is a positive number of seconds"):
         Suspended("state", check_after=seconds)
@@ -32,6 +37,42 @@ def test_times_are_positive(seconds: float) -> None:
         Suspended("state", max_wait=seconds)
     with pytest.raises(ValueError, match="check_after is a positive number of seconds"):
         Pending(seconds)
+
+
+def test_a_wait_ends_on_a_day_that_calendars_have() -> None:
+    """A thousand years are enough; what is longer is a mistake."""
+    assert Suspended("state", max_wait=3e10).max_wait == 3e10
+    with pytest.raises(ValueError, match="max_wait is at most 31,622,400,000 seconds, not 1e"):
+        Suspended.for_signal("go", max_wait=1e300)
+    with pytest.raises(ValueError, match="check_after is at most 31,622,400,000 seconds"):
+        Pending(1e12)
+
+
+WRONG: dict[str, tuple[Callable[..., object], dict[str, object], str]] = {
+    "no wait at all": (Suspended, {"max_wait": None}, "max_wait is a positive number of sec"),
+    "signal": (Suspended, {"signal": 5}, "5 cannot be the name of a signal; give a text of"),
+    "empty signal": (Suspended, {"signal": ""}, "'' cannot be the name of a signal"),
+    "half a character": (Suspended, {"signal": "\ud800"}, "cannot be the name of a signal"),
+    "end": (Suspended, {"then": "fail"}, r"then is Reenter\(\) or Ready\(output\), not 'fail'"),
+    "end that waits": (Suspended, {"then": Pending()}, "then is Reenter"),
+    "moment": (Suspended, {"time": "2027-01-01"}, "time is a datetime with a time zone"),
+    "message": (Failed, {}, "message is a text, not 5"),
+    "retryable": (Failed, {"retryable": "no"}, "retryable is True or False, not 'no'"),
+    "metrics": (Completed, {"metrics": 5}, "metrics are values by name, not 5"),
+    "metric": (Ready, {"metrics": {1: 2}}, "metrics are values by name"),
+    "artifacts": (Completed, {"artifacts": ["a"]}, "artifacts are values by name"),
+    "annotations": (Completed, {"annotations": {5: 1}}, "annotations are values by name"),
+}
+
+
+@pytest.mark.parametrize(("outcome", "wrong", "problem"), WRONG.values(), ids=WRONG)
+def test_what_an_outcome_cannot_hold_is_refused_where_it_is_made(
+    outcome: Callable[..., object], wrong: dict[str, object], problem: str
+) -> None:
+    """The error names the field, and says what it may be."""
+    first: object = 5 if outcome is Failed and not wrong else "state"
+    with pytest.raises(ValueError, match=problem):
+        outcome(first, **wrong)
 
 
 def test_the_helpers_are_short_for_a_suspension() -> None:
@@ -54,7 +95,7 @@ def test_a_sleep_takes_time(duration: float | timedelta) -> None:
 
 def test_a_moment_has_a_time_zone() -> None:
     """A time of nowhere is refused, since it would mean another one on each machine."""
-    with pytest.raises(ValueError, match="time is a moment with a time zone"):
+    with pytest.raises(ValueError, match="time is a datetime with a time zone"):
         Suspended.until(datetime(2027, 1, 1))  # noqa: DTZ001 - to be refused
 
 

@@ -355,6 +355,20 @@ async def test_a_check_that_fails_backs_off_within_the_deadline(
     assert answers.asked == [30, 32, 36]
 
 
+async def test_a_check_that_fails_now_and_then_spends_no_budget(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """What counts is how many checks failed one after the other, and so do the delays."""
+    troubles = [OSError("1"), OSError("2"), ef.Pending()] * 4
+    answers = Answers(clock, *troubles, OSError("a"), OSError("b"), OSError("c"))
+    run = await suspended_run(open_runtime, answers.stage(check_after=20))
+    with pytest.raises(ef.RunFailed, match="OSError: c"):
+        await clock.run_until(run.result())
+    assert answers.asked[:7] == [20, 22, 26, 46, 48, 52, 72]
+    assert len(answers.asked) == 15
+    await run.verify()
+
+
 async def test_a_suspended_stage_is_not_checked_once_its_run_is_cancelled(
     open_runtime: Open, clock: ManualClock
 ) -> None:
@@ -399,3 +413,33 @@ async def test_a_stage_waits_for_a_check_or_a_signal_whichever_comes_first(
     assert await clock.run_until(told.result()) == "go: 3"
     await clock.advance(10)
     assert (await told.state()).output == "go: 3"
+
+
+ANSWERS = [
+    ef.Completed(1),
+    ef.Suspended(1),
+    ef.Failed("no"),
+    ef.Pending(),
+    ef.Ready(1),
+    ef.Reenter(),
+]
+
+
+@pytest.mark.parametrize("answer", ANSWERS, ids=lambda each: type(each).__name__)
+async def test_an_answer_is_never_taken_for_an_output(
+    open_runtime: Open, clock: ManualClock, answer: object
+) -> None:
+    """A stage whose output may be anything fails when it gives what means something else."""
+
+    @ef.stage(output=Any)
+    async def confused(ctx: ef.StageContext[int]) -> Any:  # noqa: ANN401 - whatever it is
+        checks_only = isinstance(answer, ef.Pending | ef.Ready | ef.Reenter)
+        return answer if checks_only and ctx.input else ef.Completed(answer)
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(confused).build())
+    await runtime.start()
+    for given in (0, 1):
+        run = await runtime.create_run("w", given)
+        with pytest.raises(ef.RunFailed, match=f"gave {type(answer).__name__} as its output"):
+            await clock.run_until(run.result())
+        assert "stage.attempt_failed" not in await types(run)
