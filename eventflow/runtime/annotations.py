@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
+import attrs
 from attrs import field, frozen
 
 from eventflow.core.events import RunAnnotated, RunCreated, StageScheduled
@@ -11,6 +12,7 @@ from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor
 from eventflow.definition.context import Scope
 from eventflow.errors import InvalidInput
+from eventflow.runtime.given import checked_text
 from eventflow.runtime.listing import every_run
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
@@ -93,21 +95,45 @@ class AnnotationFilter(TypedDict, total=False):
     effective: bool
 
 
-def _aware(_: object, attribute: object, value: datetime | None) -> None:
-    if value is not None and value.tzinfo is None:
-        name = getattr(attribute, "name", "time")
-        raise InvalidInput(f"{name}= needs a time zone, such as datetime(2026, 1, 1, tzinfo=UTC)")
+_Attribute: TypeAlias = "attrs.Attribute[Any]"
+
+
+def _aware(_: object, attribute: _Attribute, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput(
+            f"{attribute.name}= needs a time with a time zone, such as "
+            f"datetime(2026, 1, 1, tzinfo=UTC), not {value!r:.300}"
+        )
+
+
+def _text(_: object, attribute: _Attribute, value: object) -> None:
+    if value is not None:
+        checked_text(value, f"{attribute.name}=")
+
+
+def _scope(_: object, attribute: _Attribute, value: object) -> None:
+    if value not in (None, "run", "stage"):
+        raise InvalidInput(f'{attribute.name}= is "run" or "stage", not {value!r:.300}')
+
+
+def _actor(_: object, attribute: _Attribute, value: object) -> None:
+    if value is not None and not isinstance(value, str | Actor):
+        raise InvalidInput(
+            f"{attribute.name}= is a name, or an Actor(kind, id, version), not {value!r:.300}"
+        )
 
 
 @frozen(kw_only=True)
 class Wanted:
     """An `AnnotationFilter`, checked."""
 
-    key: str | None = None
-    prefix: str | None = None
-    actor: str | Actor | None = None
-    scope: Scope | None = None
-    stage: str | None = None
+    key: str | None = field(default=None, validator=_text)
+    prefix: str | None = field(default=None, validator=_text)
+    actor: str | Actor | None = field(default=None, validator=_actor)
+    scope: Scope | None = field(default=None, validator=_scope)
+    stage: str | None = field(default=None, validator=_text)
     since: datetime | None = field(default=None, validator=_aware)
     until: datetime | None = field(default=None, validator=_aware)
     effective: bool = False

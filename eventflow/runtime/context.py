@@ -28,6 +28,7 @@ from eventflow.errors import InvalidOutput, OutputNotFound
 from eventflow.runtime.ai_calls import StageHelper
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
+from eventflow.runtime.given import checked_key
 from eventflow.runtime.identifiers import seeded_random
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import Steps
@@ -201,11 +202,16 @@ class Context:
         **fields: object,
     ) -> Awaitable[None]:
         """Attach a fact to this execution of the stage, or to the run."""
+        checked_key(key, InvalidOutput)
+        _check_statement(scope, actor)
         plain = _plain(fields)
         if scope == "stage":
             note = stage_note(self._job, key, value, plain, actor)
         else:
-            note = e.RunAnnotated(key, dump_json(value), fields=plain, actor=actor)
+            what = f'the annotation "{key}"'
+            note = e.RunAnnotated(
+                key, dump_json(value, InvalidOutput, what), fields=plain, actor=actor
+            )
         if with_result:
             self._job.notes.append(note)
             return _Done()
@@ -265,14 +271,26 @@ def stage_note(
 ) -> e.RunAnnotated:
     """Attach a fact to the execution of a stage that a job is."""
     return e.RunAnnotated(
-        key,
-        dump_json(value, what=f'the annotation "{key}"'),
+        checked_key(key, InvalidOutput),
+        dump_json(value, InvalidOutput, what=f'the annotation "{key}"'),
         job.state.id,
         dict(fields or {}),
         generation=job.state.generation,
         attempt=job.state.attempt,
         actor=actor,
     )
+
+
+def _check_statement(scope: object, actor: object) -> None:
+    """Refuse an annotation of nothing, or by nobody that can be looked for.
+
+    Raises:
+        InvalidOutput: Saying what it is.
+    """
+    if scope not in ("stage", "run"):
+        raise InvalidOutput(f'The scope of an annotation is "stage" or "run", not {scope!r:.300}')
+    if actor is not None and not isinstance(actor, Actor):
+        raise InvalidOutput(f"Who says so is an Actor(kind, id, version), not {actor!r:.300}")
 
 
 class _Done:

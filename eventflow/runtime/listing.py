@@ -8,6 +8,7 @@ from attrs import evolve, frozen
 from eventflow.core.projection import RunRow
 from eventflow.core.values import Status
 from eventflow.errors import InvalidInput
+from eventflow.runtime.given import checked_count, checked_metadata, checked_text
 from eventflow.store.contract import RunPage, RunQuery, Store
 
 GivenStatus: TypeAlias = Status | str | Collection[Status | str] | None
@@ -39,17 +40,14 @@ def query_of(
     """Make a query.
 
     Raises:
-        InvalidInput: There is no such status or limit.
+        InvalidInput: There is no such status or limit, or no run can have what is asked for.
     """
-    if limit < 1:
-        raise InvalidInput(f"A page of runs has at least one; limit is {limit}")
-    given = [status] if isinstance(status, str) else status
     return RunQuery(
-        statuses=None if given is None else [_status(each) for each in given],
-        workflow_id=workflow,
-        metadata=metadata or {},
-        limit=limit,
-        after=after,
+        statuses=None if status is None else _statuses(status),
+        workflow_id=None if workflow is None else checked_text(workflow, "The id of a workflow"),
+        metadata={} if metadata is None else checked_metadata(metadata),
+        limit=checked_count(limit, "The limit of a page of runs"),
+        after=None if after is None else checked_text(after, "The cursor of a page"),
     )
 
 
@@ -110,6 +108,16 @@ async def page_of(store: Store, query: RunQuery) -> RunPage:
         raise InvalidInput(
             f"This is not the cursor of a page: {query.after!r}; give the `next` of the page before"
         ) from error
+
+
+def _statuses(given: Status | str | Collection[Status | str]) -> list[Status]:
+    if isinstance(given, str):
+        return [_status(given)]
+    if not isinstance(given, Collection):
+        raise InvalidInput(
+            f"A status is a text, or there are several in a list, not {given!r:.300}"
+        )
+    return [_status(each) for each in given]
 
 
 def _status(given: Status | str) -> Status:

@@ -24,6 +24,7 @@ from eventflow.engine.keys import key_of_creation, key_of_rerun
 from eventflow.errors import CannotRerun, IdempotencyMismatch, InvalidInput
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
+from eventflow.runtime.given import checked_metadata
 from eventflow.runtime.values import Kept, Values
 
 DEFAULT_PRIORITY = 5
@@ -120,7 +121,7 @@ class Requests:
         config = workflow.validate_config(asked.config or {})
         priority = self._priority(asked)
         _check_key(asked.idempotency_key)
-        metadata = stored_metadata(asked.metadata)
+        metadata = checked_metadata(asked.metadata)
         command = CreateRun(
             now=self.clock.now(),
             plan=workflow.plan,
@@ -199,7 +200,7 @@ class Requests:
             plan=goes_on.plan,
             config=goes_on.config,
             input=new_input,
-            metadata=stored_metadata(given),
+            metadata=checked_metadata(given),
             idempotency_key=asked.idempotency_key,
             request_hash=digest,
             artifacts=fold_artifacts(history).all(),
@@ -281,21 +282,6 @@ def parsed_input(workflow: Workflow[Any, Any], given: object) -> JSON:
     """
     schema = workflow.input_schema
     return schema.dump(schema.parse(given, InvalidInput), InvalidInput)
-
-
-def stored_metadata(given: Mapping[str, object]) -> dict[str, JSON]:
-    """Give metadata as plain data.
-
-    Raises:
-        InvalidInput: A value has no meaning in JSON, or a key is not text.
-    """
-    for name in given:
-        if not isinstance(name, str):
-            raise InvalidInput(f"The keys of metadata are text, not {name!r}")
-    return {
-        name: dump_json(value, InvalidInput, f'the metadata "{name}"')
-        for name, value in given.items()
-    }
 
 
 def _check_key(key: object) -> None:

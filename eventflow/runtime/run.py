@@ -15,6 +15,7 @@ from eventflow.core.draft import Draft
 from eventflow.core.state import RunState
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor, Status
+from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
 from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.exporting import ExportReport, export_histories
@@ -31,6 +32,7 @@ from eventflow.errors import (
 from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_in
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, within
+from eventflow.runtime.given import checked_key, checked_timeout
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
 from eventflow.runtime.storage import content_of
 from eventflow.runtime.values import Kept, Values
@@ -119,11 +121,13 @@ class Run:
             timeout: Seconds to wait at most; the run goes on whatever happens.
 
         Raises:
+            InvalidInput: The timeout is no number.
             ResultTimeout: The run did not end in time.
             RunCancelled: It was cancelled.
             RunFailed: It failed.
             RunNotFound: The store has no such run.
         """
+        timeout = checked_timeout(timeout)
         try:
             state = await within(self._ended(), self._shared.clock, timeout)
         except TimeoutError:
@@ -232,10 +236,12 @@ class Run:
 
         Raises:
             InvalidInput: The payload does not fit what a stage declares, if the workflow is
-                registered here.
+                registered here; or the name is none.
             RunEnded: The run has ended.
             RunNotFound: The store has no such run.
         """
+        if not is_id(name):
+            raise InvalidInput(f"{name!r:.300} cannot be the name of a signal; give {ID_RULE}")
         shared = self._shared
         kept = Kept(shared.values)
 
@@ -265,12 +271,17 @@ class Run:
             fields: What belongs to it.
 
         Raises:
+            InvalidInput: The key is no text, or the value has no form in JSON.
             RunNotFound: The store has no such run.
             StageNotFound: The run has no such stage.
         """
-        plain = dump_json(value)
-        plain_fields = {name: dump_json(each) for name, each in fields.items()}
-        given = actor if isinstance(actor, Actor) else None
+        checked_key(key)
+        plain = dump_json(value, InvalidInput, f'the annotation "{key}"')
+        plain_fields = {
+            name: dump_json(each, InvalidInput, f'"{name}" of the annotation "{key}"')
+            for name, each in fields.items()
+        }
+        given, name = (actor, str(actor)) if isinstance(actor, Actor) else (None, actor)
 
         def decide(state: RunState) -> Draft:
             work = Draft(state, self._shared.clock.now())
@@ -280,7 +291,6 @@ class Run:
             )
             return work
 
-        name = None if actor is None else str(actor)
         await self._shared.journal.execute(self.id, decide, actor=name)
 
     async def annotations(self, **wanted: Unpack[AnnotationFilter]) -> list[Annotation]:

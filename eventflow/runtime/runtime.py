@@ -20,6 +20,7 @@ from eventflow.runtime.as_of import AsOf, list_runs_as_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
 from eventflow.runtime.driving import finish, poll, transition
+from eventflow.runtime.given import checked_text, checked_timeout
 from eventflow.runtime.history_doors import HistoryDoors
 from eventflow.runtime.identifiers import Chance
 from eventflow.runtime.listing import PAGE, GivenStatus, RunList, list_runs, query_of
@@ -257,6 +258,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         Raises:
             As `create_run`, and as `Run.result`.
         """
+        timeout = checked_timeout(timeout)
         run = await self.create_run(workflow_id, input, **options)
         if self._working is not None:
             return await run.result(timeout)
@@ -264,8 +266,12 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         return await finish(tools, lambda: Worker(tools, worker_id), run, timeout)
 
     def run(self, run_id: str) -> Run:
-        """Give the handle to a run; whether it exists is found out when it is used."""
-        return Run(run_id, self._open_parts.handles)
+        """Give the handle to a run; whether it exists is found out when it is used.
+
+        Raises:
+            InvalidInput: The id is no text.
+        """
+        return Run(checked_text(run_id, "The id of a run"), self._open_parts.handles)
 
     async def runs(
         self,
@@ -332,10 +338,12 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         come are left for a later call.
 
         Raises:
+            InvalidInput: The id is no text.
             RunNotFound: The store has no such run.
             StoreUnavailable: The store is away.
         """
         tools = self._open_parts.tools
+        checked_text(run_id, "The id of a run")
         await transition(tools, Worker(tools, self._worker_id()), run_id)
         return own_copy(await tools.journal.state(run_id))
 

@@ -29,6 +29,7 @@ from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import wait_for
 from eventflow.runtime.delivery import Claimed, Delivery, Handler, Order
 from eventflow.runtime.driving import transition
+from eventflow.runtime.given import checked_count, checked_text
 from eventflow.runtime.logs import logger
 from eventflow.runtime.subscription_log import Cursor, DeadLetter
 from eventflow.runtime.worker import Tools, Worker
@@ -206,7 +207,8 @@ class Subscriptions:
                 f'This runtime has the subscription "{name}" already; give another name, or stop '
                 "the first one"
             )
-        _check(name, handler, start, batch)
+        _check(name, handler, retry, start)
+        checked_count(batch, "The batch of a subscription")
         order = Order(name, handler, _names(types), retry, batch)
         subscription = Subscription(self._tools, order, self._worker_id())
         self._by_name[name] = subscription
@@ -237,8 +239,8 @@ async def dead_letters(store: Store, name: str, limit: int) -> list[DeadLetter]:
         InvalidInput: The limit is less than one.
         SubscriptionNotFound: The store has no such subscription.
     """
-    if limit < 1:
-        raise InvalidInput(f"A list of dead letters has at least one; limit is {limit}")
+    checked_text(name, "The name of a subscription")
+    checked_count(limit, "The limit of a list of dead letters")
     found: list[DeadLetter] = []
     async for letter in log.open_dead_letters(store, name):
         found.append(letter)
@@ -254,6 +256,7 @@ async def replay_dead_letter(tools: Tools, name: str, position: int, actor: str 
         DeadLetterNotFound: There is none at this position.
         SubscriptionNotFound: The store has no such subscription.
     """
+    checked_text(name, "The name of a subscription")
     store = tools.journal.store
     if await log.find_dead_letter(store, name, position) is None:
         there = ", ".join(str(each.position) for each in await dead_letters(store, name, 10))
@@ -287,7 +290,7 @@ async def _begin_at(store: Store, start: Start) -> object:
     return asdict(cursor)
 
 
-def _check(name: object, handler: object, start: str, batch: int) -> None:
+def _check(name: object, handler: object, retry: object, start: str) -> None:
     """Refuse what cannot be a subscription.
 
     Raises:
@@ -302,8 +305,8 @@ def _check(name: object, handler: object, start: str, batch: int) -> None:
         raise InvalidInput(f"The handler of a subscription is a function, not {handler!r}")
     if start not in ("beginning", "now"):
         raise InvalidInput(f'A subscription starts at the "beginning" or "now", not {start!r}')
-    if batch < 1:
-        raise InvalidInput(f"A batch has at least one event, not {batch}")
+    if not isinstance(retry, Retry):
+        raise InvalidInput(f"The retry of a subscription is a Retry(...), not {retry!r:.300}")
 
 
 def _names(types: Types) -> frozenset[str] | None:
@@ -314,7 +317,12 @@ def _names(types: Types) -> frozenset[str] | None:
     """
     if types is None:
         return None
-    given = [types] if isinstance(types, str | type) else types
+    given: object = [types] if isinstance(types, str | type) else types
+    if not isinstance(given, Collection) or not given:
+        raise InvalidInput(
+            f"The types of a subscription are one or several types of events, or None for all, "
+            f"not {types!r:.300}"
+        )
     names = {kind: name for name, kind in EVENT_TYPES.items()}
     named = {names.get(each, each.__name__) if isinstance(each, type) else each for each in given}
     for name in named - set(EVENT_TYPES):

@@ -68,8 +68,8 @@ def seal(
     Raises:
         InvalidData: An event holds what its type cannot hold, or the actor is no text.
     """
-    if actor is not None and not isinstance(actor, str):
-        raise InvalidData(f"An actor is named by a text, not by {actor!r}")
+    if actor is not None and not _is_text(actor):
+        raise InvalidData(f"An actor is named by a text, not by {actor!r:.300}")
     start, time, operation = _start(run_id), _time(recorded_at), _length_prefixed(op_id)
     sealed: list[StoredEvent] = []
     for version, event in enumerate(events, start=after + 1):
@@ -81,6 +81,18 @@ def seal(
             StoredEvent(run_id, version, kind, schema, data, recorded_at, by, op_id, previous)
         )
     return tuple(sealed)
+
+
+def _is_text(given: object) -> bool:
+    """Tell whether every store can hold it as text: half a surrogate pair none can."""
+    if not isinstance(given, str):
+        return False
+    if not given.isascii():
+        try:
+            given.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def verify(events: Sequence[StoredEvent]) -> None:

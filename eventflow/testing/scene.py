@@ -17,7 +17,7 @@ from eventflow.definition.schema import Schema, dump_json
 from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Workflow, make_plan
 from eventflow.errors import InvalidData, InvalidInput, InvalidOutput
-from eventflow.runtime.requests import stored_metadata
+from eventflow.runtime.given import checked_metadata
 
 RUN_ID = "run-1"
 WORKER = "tester"
@@ -173,7 +173,7 @@ def scene_of(
         outputs=_stored_outputs(workflow, outputs),
         attempt=attempt,
         generation=generation,
-        metadata=stored_metadata(metadata),
+        metadata=checked_metadata(metadata),
         suspended=[stored_value(stage.state_schema, each, InvalidOutput) for each in suspended],
         signal=[_stored_payload(stage, each) for each in signal],
         steps={

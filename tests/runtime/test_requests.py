@@ -112,7 +112,7 @@ async def test_metadata_is_kept_as_json(open_runtime: Open) -> None:
     [
         ({"ratio": float("nan")}, 'metadata "ratio"'),
         ({"thing": object()}, 'metadata "thing"'),
-        ({1: "one"}, "keys of metadata are text"),
+        ({1: "one"}, "A key of metadata is a text, not 1"),
     ],
 )
 async def test_metadata_that_is_not_json_is_refused(

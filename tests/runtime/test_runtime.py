@@ -117,10 +117,21 @@ def test_what_is_no_store_is_refused(wrong: Any) -> None:  # noqa: ANN401
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"limit": 0}, "limit is 0"),
+        ({"limit": 0}, "The limit of a page of runs is a whole number, at least one"),
         ({"status": "done"}, '"done"; there are: pending, running'),
         ({"status": ["failed", "lost"]}, '"lost"'),
         ({"after": "yesterday"}, "'yesterday'; give the `next`"),
+        ({"after": 5}, "The cursor of a page is a text, not 5"),
+        ({"limit": 1.5}, "whole number, at least one and at most 2147483647, not 1.5"),
+        ({"limit": 10**20}, "whole number, at least one and at most 2147483647, not 1000"),
+        ({"status": 5}, "A status is a text, or there are several in a list, not 5"),
+        ({"workflow": 5}, "The id of a workflow is a text, not 5"),
+        ({"workflow": "\ud800"}, "The id of a workflow is a text"),
+        ({"metadata": 5}, "Metadata are values by name, not 5"),
+        ({"metadata": {5: 1}}, "A key of metadata is a text, not 5"),
+        ({"metadata": {"a": float("nan")}}, "nan is not a JSON number"),
+        ({"metadata": {"a": "\ud800"}}, "half a surrogate pair"),
+        ({"metadata": {"a": object()}}, "object cannot be stored as JSON"),
     ],
 )
 async def test_a_list_that_cannot_be_made_is_refused(

@@ -172,10 +172,34 @@ async def test_annotations_are_found_by_what_they_are(
     assert await found(since=begun + timedelta(seconds=10)) == ["review.text", "reviewed"]
     assert await found(until=begun + timedelta(seconds=10)) == ["review.grade"]
     assert await found(prefix="review", actor=GRADER, scope="run") == []
-    with pytest.raises(InvalidInput, match="since= needs a time zone"):
+    with pytest.raises(InvalidInput, match="since= needs a time with a time zone"):
         await found(since=begun.replace(tzinfo=None))
     with pytest.raises(ef.RunNotFound, match="ghost"):
         await runtime.run("ghost").annotations()
+
+
+WRONG_FILTERS: list[tuple[dict[str, Any], str]] = [
+    ({"key": 5}, "key= is a text, not 5"),
+    ({"prefix": b"a"}, "prefix= is a text, not b'a'"),
+    ({"stage": 5}, "stage= is a text, not 5"),
+    ({"scope": "workflow"}, 'scope= is "run" or "stage", not \'workflow\''),
+    ({"actor": 5}, r"actor= is a name, or an Actor\(kind, id, version\), not 5"),
+    ({"since": "2026-01-01"}, "since= needs a time with a time zone"),
+    ({"until": 1.5}, "until= needs a time with a time zone"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "message"), WRONG_FILTERS)
+async def test_what_no_annotation_can_be_is_not_looked_for(
+    open_runtime: Open, wanted: dict[str, Any], message: str
+) -> None:
+    """Nobody takes a mistake in a filter for an empty answer."""
+    runtime = await open_runtime(ARITHMETIC)
+    run = await runtime.create_run("arithmetic", 5)
+    with pytest.raises(InvalidInput, match=message):
+        await run.annotations(**wanted)
+    with pytest.raises(InvalidInput, match=message):
+        [each async for each in runtime.annotations(**wanted)]
 
 
 async def test_what_a_rewind_has_cut_is_left_out_on_demand(

@@ -22,6 +22,11 @@ WRONG_NOTES: dict[str, Use] = {
     "range": lambda ctx: ctx.progress(7),
     "nan": lambda ctx: ctx.progress(float("nan")),
     "key": lambda ctx: ctx.annotate(5, "x"),
+    "empty key": lambda ctx: ctx.annotate("", "x"),
+    "key for later": lambda ctx: ctx.annotate(None, "x", with_result=True),
+    "annotation": lambda ctx: ctx.annotate("key", float("nan"), scope="run"),
+    "scope": lambda ctx: ctx.annotate("key", "x", scope="workflow"),
+    "who": lambda ctx: ctx.annotate("key", "x", actor="ada"),
 }
 
 
@@ -50,8 +55,18 @@ async def test_a_wrong_note_fails_its_stage_and_leaves_the_run_readable(
 WRONG_REQUESTS: dict[str, Use] = {
     "cancel reason": lambda run: run.cancel(reason=7),
     "actor": lambda run: run.cancel(actor=7),
+    "half an actor": lambda run: run.signal("go", actor="\ud800"),
+    "actor of a signal": lambda run: run.signal("go", actor=7),
     "signal name": lambda run: run.signal(7),
+    "empty signal name": lambda run: run.signal(""),
+    "unprintable signal name": lambda run: run.signal("a\0b"),
+    "long signal name": lambda run: run.signal("x" * 256),
+    "payload": lambda run: run.signal("go", float("nan")),
     "annotation key": lambda run: run.annotate(7, "x"),
+    "empty annotation key": lambda run: run.annotate("", "x"),
+    "annotation": lambda run: run.annotate("key", object()),
+    "field of an annotation": lambda run: run.annotate("key", 1, unit=object()),
+    "actor of an annotation": lambda run: run.annotate("key", 1, actor=7),
 }
 
 
@@ -61,7 +76,7 @@ async def test_a_wrong_request_is_refused_without_a_trace(open_runtime: Open, as
     runtime = await open_runtime(ARITHMETIC)
     run = await runtime.create_run("arithmetic", 5)
     before = await types(run)
-    with pytest.raises(ef.EventflowError, match=r"7|str"):
+    with pytest.raises(ef.EventflowError, match=r"7|str|text|cannot be|nan"):
         await ask(run)
     assert await types(run) == before
     assert await run.cancel()

@@ -1,7 +1,8 @@
 """Creating runs: checked wholly, asked once, and ordered by what is important."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -205,6 +206,66 @@ async def test_runs_are_listed_by_status_workflow_and_metadata(
     assert [row.run_id for row in even.items] == [ids[4], ids[2], ids[0]]
     await runtime.run(ids[0]).cancel()
     assert [row.run_id for row in (await runtime.runs(status="cancelled")).items] == [ids[0]]
+
+
+@frozen
+class Customer:
+    """Who asked."""
+
+    name: str
+    since: date
+
+
+METADATA: dict[str, object] = {
+    "object": Customer("Ada", date(1815, 12, 10)),
+    "time": datetime(2026, 1, 1, tzinfo=UTC),
+    "status": ef.Status.FAILED,
+    "price": Decimal("1.50"),
+    "pair": (1, 2),
+    "set": {"b", "a"},
+    "number": 1,
+    "float": 1.0,
+    "true": True,
+    "nested": {"b": [1, None, {"c": 2**70}], "a": "'\"ü"},
+}
+
+
+async def test_metadata_is_looked_for_in_the_form_in_which_it_is_stored(
+    open_runtime: Open,
+) -> None:
+    """What a run was created with finds it, whatever class it is of, and only it."""
+    runtime = await open_runtime(ARITHMETIC)
+    ids = {
+        name: (await runtime.create_run("arithmetic", 1, metadata={"key": value})).id
+        for name, value in METADATA.items()
+    }
+    for name, value in METADATA.items():
+        found = await runtime.runs(metadata={"key": value})
+        assert [row.run_id for row in found.items] == [ids[name]]
+        plain = await runtime.runs(metadata=found.items[0].metadata)
+        assert [row.run_id for row in plain.items] == [ids[name]]
+
+
+@pytest.mark.parametrize("name", [5, None, "\ud800", b"run"], ids=repr)
+async def test_what_cannot_name_a_run_is_refused(open_runtime: Open, name: Any) -> None:  # noqa: ANN401
+    """Before any store is asked, so all stores answer alike."""
+    runtime = await open_runtime(ARITHMETIC)
+    with pytest.raises(ef.InvalidInput, match="The id of a run is a text"):
+        runtime.run(name)
+    with pytest.raises(ef.InvalidInput, match="The id of a run is a text"):
+        await runtime.transition_run(name)
+
+
+@pytest.mark.parametrize("timeout", ["5", float("nan"), [1]], ids=repr)
+async def test_a_timeout_is_a_number_of_seconds(open_runtime: Open, timeout: Any) -> None:  # noqa: ANN401
+    """Anything else is refused, and no run is created for it."""
+    runtime = await open_runtime(ARITHMETIC)
+    run = await runtime.create_run("arithmetic", 1)
+    with pytest.raises(ef.InvalidInput, match="A timeout is a number of seconds, or None, not"):
+        await run.result(timeout=timeout)
+    with pytest.raises(ef.InvalidInput, match="A timeout is a number"):
+        await runtime.run_and_wait("arithmetic", 1, timeout=timeout)
+    assert len((await runtime.runs()).items) == 1
 
 
 async def test_unknown_runs_and_versions_are_refused(open_runtime: Open) -> None:

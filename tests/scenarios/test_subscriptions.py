@@ -298,7 +298,7 @@ async def test_what_is_no_dead_letter_cannot_be_replayed(
         await runtime.dead_letters("nails")
     with pytest.raises(SubscriptionNotFound, match='no subscription "nails"'):
         await runtime.replay_dead_letter("nails", 1)
-    with pytest.raises(InvalidInput, match="limit is 0"):
+    with pytest.raises(InvalidInput, match="whole number, at least one"):
         await runtime.dead_letters("mails", limit=0)
 
 
@@ -617,7 +617,11 @@ async def test_what_cannot_be_a_subscription_is_refused(
         (("a", inbox, ["run.finished"]), {}, 'no type of event "run.finished"; there are: run.'),
         (("a", inbox, [int]), {}, 'no type of event "int"'),
         (("a", inbox), {"start": "end"}, '"beginning" or "now"'),
-        (("a", inbox), {"batch": 0}, "at least one event, not 0"),
+        (("a", inbox, 5), {}, "types of a subscription are one or several types of events"),
+        (("a", inbox, []), {}, "or None for all, not \\[\\]"),
+        (("a", inbox), {"retry": 3}, r"is a Retry\(...\), not 3"),
+        (("a", inbox), {"batch": 1.5}, "whole number, at least one"),
+        (("a", inbox), {"batch": 0}, "at least one and at most 2147483647, not 0"),
     ]
     for arguments, options, message in wrong:
         with pytest.raises(InvalidInput, match=message):
