@@ -46,6 +46,7 @@ from eventflow.runtime.storage import Shelves
 from eventflow.runtime.values import Contents, Values, held_outside, placed
 
 LONGEST_TRACEBACK = 16_000
+LONGEST_MESSAGE = 16_000
 _ANSWERS = (Completed, Suspended, Failed, Pending, Ready, Reenter)
 
 
@@ -321,7 +322,7 @@ class Execution:
             now=self.clock.now(),
             stage=job.state.id,
             token=job.token,
-            error=ErrorInfo("eventflow.Failed", _unicode(failed.message)),
+            error=ErrorInfo("eventflow.Failed", _message(failed.message)),
             random=self.random(),
             names=None,
             final=not failed.retryable,
@@ -404,8 +405,15 @@ def error_info(error: BaseException) -> ErrorInfo:
     except Exception:  # noqa: BLE001 - as the traceback says it
         message = "<exception str() failed>"
     return ErrorInfo(
-        qualified_name(type(error)), _unicode(message), _unicode(text)[-LONGEST_TRACEBACK:]
+        qualified_name(type(error)), _message(message), _unicode(text)[-LONGEST_TRACEBACK:]
     )
+
+
+def _message(text: str) -> str:
+    """Shorten a message that brings a whole document along: it is kept in an event for ever."""
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[:LONGEST_MESSAGE]} ... ({len(text):,} characters)"
+    return _unicode(text)
 
 
 def _unicode(text: str) -> str:

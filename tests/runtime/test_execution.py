@@ -338,16 +338,31 @@ async def test_what_a_stage_came_to_and_no_event_can_hold_fails_it(execute: Open
     """The run ends with the reason, instead of waiting for a lease to expire again and again."""
 
     @ef.stage
-    async def work(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
-        return ef.Suspended(1, check_after=5, max_wait=1e15)
-
-    @work.check
-    async def ready(state: int, ctx: ef.StageContext[int]) -> ef.Pending:
-        return ef.Pending()
+    async def work(ctx: ef.StageContext[int]) -> ef.Completed[int]:
+        return ef.Completed(1, metrics={"\ud800": 1})
 
     run = await execute(work)
-    assert (await failure(run)).error.type == "builtins.OverflowError"
+    failed = await failure(run)
+    assert failed.error.message.startswith("A stage.completed event cannot be written as JSON")
     assert "lease.expired" not in await kinds(run)
+
+
+async def test_a_message_that_brings_a_document_along_is_shortened(execute: Open) -> None:
+    """The log keeps every error for ever, and no page that some server answered with."""
+    page = "x" * 1_000_000
+
+    @ef.stage(retry=ef.Retry(max_attempts=2, initial=0.0))
+    async def work(ctx: ef.StageContext[int]) -> int | ef.Failed:
+        if ctx.attempt == 2:
+            return ef.Failed(page)
+        raise ValueError(page)
+
+    run = await execute(work)
+    failed = [each for each in await run.history() if "failed" in each.type]
+    assert [each.type for each in failed] == ["stage.attempt_failed", "stage.failed", "run.failed"]
+    for each in failed:
+        assert b"xxx ... (1,000,000 characters)" in each.data
+        assert len(each.data) < 40_000
 
 
 def test_the_end_of_a_long_traceback_is_kept() -> None:
