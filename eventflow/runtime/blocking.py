@@ -84,10 +84,16 @@ class BlockingRuntime:
         runtime: How it is set up. It is not opened itself.
 
     Raises:
-        InvalidSettings: Its store is not given by URL.
+        InvalidSettings: It is no Runtime, or its store is not given by URL.
     """
 
     def __init__(self, runtime: Runtime) -> None:
+        if not isinstance(runtime, Runtime):
+            raise InvalidSettings(
+                "A blocking runtime is made of a Runtime: "
+                "BlockingRuntime(Runtime(store=..., workflows=[...])), not of "
+                f"{type(runtime).__name__}"
+            )
         if not isinstance(runtime.given_store, str):
             raise InvalidSettings(
                 "A blocking runtime opens its store on an event loop of its own, so it needs the "

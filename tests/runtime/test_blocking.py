@@ -195,6 +195,14 @@ def test_it_opens_its_store_itself() -> None:
     assert repr(engine) == "BlockingRuntime(store='postgresql://ada:***@host/db')"
 
 
+@pytest.mark.parametrize("wrong", ["postgresql://ada:secret@host/db", None, MemoryStore()])
+def test_it_is_made_of_a_runtime(wrong: Any) -> None:  # noqa: ANN401 - anything else
+    """The error says how, and keeps to itself what it was given."""
+    with pytest.raises(InvalidSettings, match=r"BlockingRuntime\(Runtime\(store=") as refused:
+        BlockingRuntime(wrong)
+    assert "secret" not in str(refused.value)
+
+
 def test_a_call_keeps_its_name_and_its_words() -> None:
     """`help` says what is waited for."""
     assert BlockingRuntime.create_run.__name__ == "create_run"
