@@ -271,7 +271,7 @@ def endless_attempts(_: Any) -> Any:
     return always(None)
 
 
-@mutant("eventflow.runtime.waking:Waker._wake_all")
+@mutant("eventflow.runtime.waking:Waker._others_appended")
 def deaf_waiters(_: Any) -> Any:
     """Nobody is told of what other processes append."""
     return always(None)
