@@ -6,6 +6,7 @@ from tests.postgres import postgres, postgres_url
 from tests.scenarios.test_ai_calls import *  # noqa: F403 - all tests of the module, as they are
 from tests.scenarios.test_annotations import *  # noqa: F403
 from tests.scenarios.test_as_of import *  # noqa: F403
+from tests.scenarios.test_bad_input import *  # noqa: F403
 from tests.scenarios.test_cancelling import *  # noqa: F403
 from tests.scenarios.test_checkpoints import *  # noqa: F403
 from tests.scenarios.test_claims import *  # noqa: F403
