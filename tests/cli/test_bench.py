@@ -1,11 +1,13 @@
 """`eventflow bench` measures in stores of its own, and leaves nothing behind."""
 
+import gc
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+import structlog
 
 from eventflow.cli.bench.figures import figure
 from tests.cli.typed import Shell
@@ -42,6 +44,17 @@ def test_a_person_gets_a_table(shell: Shell) -> None:
     assert "5 in flight" in answer.out
     assert "of bare appends" in answer.out
     assert "round 1 of 1" in answer.err
+
+
+def test_a_command_line_in_this_process_takes_back_what_it_has_changed(shell: Shell) -> None:
+    """The collector, the logs and the folder are for the other tests what they were before."""
+
+    def looked_at() -> tuple[object, ...]:
+        return gc.get_threshold(), gc.get_freeze_count(), structlog.is_configured(), Path.cwd()
+
+    before = looked_at()
+    assert shell("bench", "--store", "memory://", "--only", "processes").code != 0
+    assert looked_at() == before
 
 
 @pytest.mark.parametrize(

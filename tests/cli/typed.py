@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import io
 import logging
 import os
@@ -112,7 +113,8 @@ def own_process(
     encoding = environment.get("PYTHONIOENCODING", "utf-8")
     out, err = io.TextIOWrapper(streams.out, encoding), io.TextIOWrapper(streams.err, encoding)
     modules, path = set(sys.modules), list(sys.path)
-    handlers = list(logging.root.handlers)
+    handlers, level = list(logging.root.handlers), logging.root.level
+    thresholds = gc.get_threshold()
     with (
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
@@ -127,7 +129,10 @@ def own_process(
                 stream.flush()
                 stream.detach()
             structlog.reset_defaults()
+            gc.set_threshold(*thresholds)
+            gc.unfreeze()
             logging.root.handlers[:] = handlers
+            logging.root.setLevel(level)
             sys.path[:] = path
             for name in set(sys.modules) - modules:
                 if getattr(sys.modules[name], "__file__", "").startswith(str(folder)):
