@@ -39,9 +39,9 @@ def confirm(preview: Sequence[str], *, yes: bool) -> None:
         raise CommandError(
             "nothing was done: there is no terminal to ask on; add --yes to do it", Exit.REFUSED
         )
-    sys.stderr.write("Do it? [y/N] ")
-    sys.stderr.flush()
     with _interruptible():
+        sys.stderr.write("Do it? [y/N] ")
+        sys.stderr.flush()
         answer = sys.stdin.readline()
     if answer.strip().lower() not in {"y", "yes"}:
         raise CommandError("nothing was done", Exit.REFUSED)
