@@ -9,6 +9,9 @@ from eventflow.core.draft import Draft
 from eventflow.core.stage import Claim, StageState, Suspension
 from eventflow.core.values import JSON, ErrorInfo, JobKind
 
+WAIT_EXPIRED = "eventflow.WaitExpired"
+"""The type of the error of a stage that waited until its deadline in vain."""
+
 
 def decide_result(work: Draft, command: c.StageResult) -> None:
     """Decide what a result leads to."""
@@ -196,4 +199,4 @@ def _try_again(
 
 def _waited_too_long(waiting: Suspension | None, now: datetime) -> ErrorInfo:
     waited = now - waiting.since if waiting is not None else timedelta()
-    return ErrorInfo("eventflow.WaitExpired", f"still pending after waiting for {waited}")
+    return ErrorInfo(WAIT_EXPIRED, f"still pending after waiting for {waited}")

@@ -101,11 +101,12 @@ async def check_log(
 
     Positions and versions have no gaps; hashes chain; times never go back; each event could follow
     those before it; results carry the token of the claim that held; a stage completes once in a
-    generation; attempts stay within their budget; nothing is claimed before its time, and a lease
-    is let run out; groups follow each other; a signal that arrived is used; no result is recorded
-    and discarded too; nothing follows the end of a run but notes and a rewind; what a rewind
-    leaves is the fold of the effective history; rows are what the events say; all ways to read a
-    run agree.
+    generation; attempts stay within their budget, and pause as their policy says; nothing is
+    claimed before its time, and a lease is let run out; nobody waits beyond a deadline, or gives up
+    before it; groups follow each other; a run fails by the stage that failed first; a signal that
+    arrived is used, the oldest first; no result is recorded and discarded too; nothing follows the
+    end of a run but notes and a rewind; what a rewind leaves is the fold of the effective history;
+    rows are what the events say; all ways to read a run agree.
 
     Args:
         store: The store; nobody appends meanwhile.

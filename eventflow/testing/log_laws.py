@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from eventflow.core import events as e
+from eventflow.core.results import WAIT_EXPIRED
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JobKind, Status
@@ -23,6 +24,10 @@ def broken(run: RunState, event: e.Event, recorded_at: datetime) -> Iterator[str
             yield from _patience(run.stages.get(event.stage), event, recorded_at)
         case e.StageScheduled():
             yield from _order(run, event)
+        case e.StageAttemptFailed():
+            yield from _pause(run, event, recorded_at)
+        case e.StageFailed():
+            yield from _deadline(run.stages.get(event.stage), event, recorded_at)
         case e.StageResumed(signal=int(version)):
             yield from _signal(run, event.stage, version)
         case e.RunCompleted() | e.RunFailed():
@@ -93,6 +98,7 @@ def _ending(run: RunState, event: e.RunCompleted | e.RunFailed) -> Iterator[str]
     if alive:
         yield f"the run ended while {', '.join(alive)} was alive"
     if isinstance(event, e.RunFailed):
+        yield from _blame(run, event)
         return
     missing = list(_incomplete(run, len(run.plan.groups)))
     yield from missing
@@ -100,14 +106,50 @@ def _ending(run: RunState, event: e.RunCompleted | e.RunFailed) -> Iterator[str]
         yield "the output of the run is not that of its last group"
 
 
+def _blame(run: RunState, event: e.RunFailed) -> Iterator[str]:
+    """Check that a run fails with the error of the stage that failed first."""
+    failed = [stage for stage in run.stages.values() if stage.status is Status.FAILED]
+    first = min(failed, key=lambda stage: stage.ended, default=None)
+    if event.stage != (first and first.id):
+        yield f"the run failed by {event.stage}, and {first and first.id} failed first"
+    elif first is not None and event.error != first.error:
+        yield f'the run failed with "{event.error.message}", and {first.id} with another error'
+
+
+def _pause(run: RunState, event: e.StageAttemptFailed, recorded_at: datetime) -> Iterator[str]:
+    """Check that the next attempt waits as long as the policy says, and no check too long."""
+    found, stage = run.plan.find(event.stage), run.stages.get(event.stage)
+    if found is None or stage is None:
+        return
+    waiting = stage.suspension if event.kind is JobKind.CHECK else None
+    failures = event.attempt if waiting is None else waiting.failures + 1
+    delay = found[1].retry.delay(failures, event.random)
+    due = recorded_at + delay
+    if waiting is not None:
+        due = min(due, waiting.deadline)
+        if recorded_at >= waiting.deadline:
+            yield f'a check of stage "{stage.id}" failed after {waiting.deadline} and is made again'
+    if event.delay != delay.total_seconds() or event.retry_at != due:
+        yield f'stage "{stage.id}" is tried again at {event.retry_at}, and was to be at {due}'
+
+
+def _deadline(
+    stage: StageState | None, event: e.StageFailed, recorded_at: datetime
+) -> Iterator[str]:
+    """Check that nobody has waited for too long before the deadline."""
+    waiting = stage.suspension if stage is not None else None
+    if waiting is not None and event.error.type == WAIT_EXPIRED and recorded_at < waiting.deadline:
+        yield f'stage "{event.stage}" could wait until {waiting.deadline}'
+
+
 def _signal(run: RunState, stage_id: str, version: int) -> Iterator[str]:
-    """Check that a stage is woken by a signal that it waits for and that nobody has used."""
+    """Check that a stage is woken by the oldest signal that it waits for and nobody has used."""
     stage = run.stages.get(stage_id)
     awaited = (
         stage.suspension.signal if stage is not None and stage.suspension is not None else None
     )
     fitting = [each.version for each in run.signals if each.name == awaited and not each.used]
-    if version not in fitting:
+    if [version] != fitting[:1]:
         yield f'stage "{stage_id}" was woken by signal {version}, but could be by {fitting}'
 
 

@@ -5,7 +5,7 @@ import pytest
 from eventflow.testing.simulation import judge, play
 from tests.simulation.mutants import MUTANTS, Mutant
 
-MOST_SEEDS = 400
+MOST_SEEDS = 1_000
 """So many seeds are enough for any of them."""
 
 

@@ -1,13 +1,15 @@
 """Each law of a log is broken by some event, and kept by what decisions lead to."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
 from eventflow.core import events as e
 from eventflow.core.commands import ReceiveSignal, SuspendStage
 from eventflow.core.decide import draft
-from eventflow.core.values import ErrorInfo
+from eventflow.core.results import WAIT_EXPIRED
+from eventflow.core.values import ErrorInfo, JobKind
 from eventflow.store.contract import Operation
 from eventflow.store.memory import MemoryStore
 from eventflow.testing.builders import LEASE, START, Author, at
@@ -102,6 +104,74 @@ async def test_a_signal_that_nobody_heard_is_found() -> None:
     unheard = forged(deaf, e.SignalReceived("go", None))
     found = await whats(*operations, unheard)
     assert 'stage "a" waits for "go", which has arrived' in found
+
+
+async def test_the_oldest_signal_is_used_first() -> None:
+    """Of two signals that came before a stage waits for them, the first one wakes it."""
+    author, operations = begun((("a",),))
+    operations += [author.do(ReceiveSignal(now=START, name="go")) for _ in range(2)]
+    first, second = (signal.version for signal in author.run.signals)
+    suspended = e.StageSuspended("a", 0, 1, author.token("a"), None, None, at(9), "go")
+    for version, told in ((first, []), (second, [f"[{first}, {second}]"])):
+        woken = forged(author.copy(), suspended, e.StageResumed("a", 0, 1, "signal", version))
+        found = await whats(*operations, woken)
+        assert [what.rpartition("by ")[2] for what in found if "was woken" in what] == told
+
+
+@pytest.mark.parametrize(
+    ("delay", "retry_at"), [(2.0, at(2)), (0.0, START), (2.0, START), (4.0, at(4))]
+)
+async def test_a_retry_that_waits_otherwise_than_its_policy_says_is_found(
+    delay: float, retry_at: datetime
+) -> None:
+    """The first pause of these stages is of two seconds."""
+    author, operations = begun((("a",),))
+    token = author.token("a")
+    failed = e.StageAttemptFailed("a", 0, 1, token, ERROR, retry_at, delay, 0.5)
+    found = await whats(*operations, forged(author, failed))
+    wrong = any("and was to be at" in what for what in found)
+    assert wrong == ((delay, retry_at) != (2.0, at(2)))
+
+
+async def test_a_run_that_fails_for_another_reason_than_its_first_stage_is_found() -> None:
+    """A run has the error of the stage that failed first, and names it."""
+    author, operations = begun((("a", "b"),))
+    operations.append(author.claim("b"))
+    failed = [
+        e.StageFailed(stage, 0, 1, author.token(stage), ErrorInfo("builtins.OSError", stage))
+        for stage in ("b", "a")
+    ]
+    for stage, text, told in (
+        ("b", "b", []),
+        ("a", "a", ["the run failed by a, and b failed first"]),
+        ("b", "a", ['the run failed with "a", and b with another error']),
+        (None, "b", ["the run failed by None, and b failed first"]),
+    ):
+        end = e.RunFailed(ErrorInfo("builtins.OSError", text), stage)
+        found = await whats(*operations, forged(author.copy(), *failed, end))
+        assert [what for what in found if what.startswith("the run failed")] == told
+
+
+async def test_a_wait_that_ends_too_early_or_too_late_is_found() -> None:
+    """Before the deadline nobody gives up, and behind it no check that failed is made again."""
+    author, operations = begun((("a",),))
+    suspend = SuspendStage(
+        now=START, stage="a", token=author.token("a"), state=None, check_after=1, max_wait=10
+    )
+    operations += [author.do(suspend), author.claim("a", now=at(1))]
+    token = author.token("a")
+    too_long = e.StageFailed("a", 0, 1, token, ErrorInfo(WAIT_EXPIRED, "still pending"))
+    failed = e.StageAttemptFailed("a", 0, 1, token, ERROR, at(10), 2.0, 0.5, JobKind.CHECK)
+    for event, seconds, told in (
+        (too_long, 9, "could wait until"),
+        (too_long, 10, None),
+        (failed, 9, None),
+        (failed, 10, "and is made again"),
+    ):
+        found = await whats(*operations, forged(author.copy(), event, seconds=seconds))
+        wrong = [what for what in found if "could wait" in what or "made again" in what]
+        assert len(wrong) == (told is not None)
+        assert told is None or told in wrong[0]
 
 
 async def test_a_signal_is_used_once() -> None:

@@ -16,7 +16,7 @@ from eventflow.testing.simulation.workload import SIGNAL
 
 T = TypeVar("T")
 
-ONCE_ENDED = ("rerun", "fork")
+ONCE_ENDED = ("rerun", "rerun twice", "fork")
 """What can only be asked of a run that has ended, and so is mostly asked only then."""
 
 
@@ -28,6 +28,9 @@ class Promises:
         created: The run of each planned run.
         forked: The run of each fork, by its key.
         cancelled: The runs that a caller has cancelled.
+        over: The runs that a caller could not cancel, each with its version then.
+        signalled: Each run with the key of a signal that it has taken.
+        annotated: Each run with a value that it was annotated with.
         rewound: Each run with a generation that a caller has begun.
         outputs: Each run with an output that a caller was given.
         broken: What contradicts what was told before.
@@ -36,6 +39,9 @@ class Promises:
     created: dict[int, str] = Factory(dict)
     forked: dict[str, str] = Factory(dict)
     cancelled: list[str] = Factory(list)
+    over: list[tuple[str, int]] = Factory(list)
+    signalled: list[tuple[str, str]] = Factory(list)
+    annotated: list[tuple[str, str]] = Factory(list)
     rewound: list[tuple[str, int]] = Factory(list)
     outputs: list[tuple[str, JSON]] = Factory(list)
     broken: list[str] = Factory(list)
@@ -44,6 +50,11 @@ class Promises:
         """Remember which run a request was answered with; it is always the same."""
         if self.created.setdefault(number, run_id) != run_id:
             self.broken.append(f"one request led to {self.created[number]} and {run_id}")
+
+    def repeat(self, generation: int, again: int) -> None:
+        """Compare what a rerun was answered with when it was asked for twice."""
+        if again != generation:
+            self.broken.append(f"one rerun led to the generations {generation} and {again}")
 
     def fork(self, key: str, run_id: str) -> None:
         """Remember which run a fork was answered with; it is always the same."""
@@ -100,9 +111,15 @@ class Caller:
             case "cancel":
                 if await run.cancel("enough"):
                     self._promises.cancelled.append(run.id)
-            case "rerun":
+                else:
+                    self._promises.over.append((run.id, (await run.state()).version))
+            case "rerun" | "rerun twice":
                 generation = await run.rerun_from(stage, idempotency_key=key)
                 self._promises.rewound.append((run.id, generation))
+                if ask.kind == "rerun twice":
+                    await insist(partial(self._outcome, run))
+                    again = await insist(partial(run.rerun_from, stage, idempotency_key=key))
+                    self._promises.repeat(generation, again)
             case "fork":
                 forked = await run.fork_from(stage, idempotency_key=key)
                 self._promises.fork(f"{run.id} {key}", forked.id)
@@ -112,12 +129,15 @@ class Caller:
                 await self._meddle(run, ask, key)
 
     async def _meddle(self, run: ef.Run, ask: Ask, key: str) -> None:
-        """Do what leads to no promise."""
+        """Do what goes on beside the run."""
         match ask.kind:
-            case "signal":
-                await run.signal(SIGNAL, {"key": key})
+            case "signal" | "two signals":
+                for each in (key, f"{key}, again")[: 1 + (ask.kind == "two signals")]:
+                    await run.signal(SIGNAL, {"key": each})
+                    self._promises.signalled.append((run.id, each))
             case "annotate":
                 await run.annotate("key", key)
+                self._promises.annotated.append((run.id, key))
             case "drive":
                 await self._runtime.transition_run(run.id)
                 await self._runtime.poll_suspended_stages()

@@ -99,6 +99,21 @@ CALM = Fate(0.0, 0.0)
 LOST = Fate(None, None)
 
 
+@frozen
+class Renewed:
+    """A renewal that was accepted.
+
+    Attributes:
+        renewal: What was renewed.
+        position: The newest position then.
+        at: The true time then.
+    """
+
+    renewal: Renewal
+    position: int
+    at: datetime
+
+
 @define
 class Server:
     """The store itself, which answers each request in one piece.
@@ -108,7 +123,8 @@ class Server:
         store: The store; none of its methods but `wait` may ever wait.
         acknowledged: The appends whose answer has arrived.
         sent: How often each operation was sent.
-        renewed: Each renewal that was accepted, with the newest position then.
+        renewed: Each renewal that was accepted, in order.
+        lost: Who was told that its claim of a run is lost: when, and how often it had paused.
         taken: How many appends have arrived.
         strikes: What befalls the process whose append is taken, by the number of the append.
         newest: The newest position that was appended.
@@ -120,7 +136,8 @@ class Server:
     store: Store
     acknowledged: list[Acknowledged] = Factory(list)
     sent: Counter[str] = Factory(Counter)
-    renewed: list[tuple[int, Renewal]] = Factory(list)
+    renewed: list[Renewed] = Factory(list)
+    lost: dict[tuple[Process, str, int], tuple[float, int]] = Factory(dict)
     taken: int = 0
     strikes: dict[int, Callable[[Process], None]] = Factory(dict)
     newest: int = 0
@@ -198,10 +215,15 @@ class Line:
         def call(store: Store) -> list[Renewal]:
             lost = at_once(store.renew(renewals))
             kept = [each for each in renewals if each not in lost]
-            self._server.renewed += [(self._server.newest, each) for each in kept]
+            newest, now = self._server.newest, true_time(self._server.world)
+            self._server.renewed += [Renewed(each, newest, now) for each in kept]
             return lost
 
-        return await self._call("renew", call)
+        lost = await self._call("renew", call)
+        for renewal in lost:
+            told = (self._process, renewal.run_id, renewal.token)
+            self._server.lost.setdefault(told, self._process.moment)
+        return lost
 
     async def runs(self, query: RunQuery) -> RunPage:
         """List runs."""

@@ -88,11 +88,11 @@ def _listening(findings: list[str]) -> Generator[None]:
             findings.append(f"{entry} {error!r}")
         raise structlog.DropEvent
 
-    before = structlog.get_config()
+    before = structlog.get_config() if structlog.is_configured() else None
     structlog.configure(
         processors=[listen], wrapper_class=structlog.make_filtering_bound_logger(WARNING)
     )
     try:
         yield
     finally:
-        structlog.configure(**before)
+        structlog.reset_defaults() if before is None else structlog.configure(**before)

@@ -20,7 +20,13 @@ HARMLESS = (
 )
 """Acts that bring no run down."""
 
-ASKS = ("cancel", "rerun", "rerun", "fork", "signal", "annotate", "look", "drive", "create again")
+HARMLESS_CHECKS = ("ready", "pending", "reenters")
+"""Checks that only wait, or let their stage go on."""
+
+ASKS = (
+    *("cancel", "rerun", "rerun twice", "fork", "signal", "annotate", "look", "drive"),
+    "create again",
+)
 
 STRIKES = ("crash", "crash", "pause", "sleep", "stop", "cut off", "cut off")
 
@@ -124,7 +130,7 @@ def _planned(chance: Random, number: int, *, calm: bool) -> PlannedRun:
     stages = [
         f"{stage}.{generation}" for generation in (0, 1) for stage in workflow.plan.stage_ids()
     ]
-    ends = HARMLESS if calm else tuple(ENDS)
+    ends, checks = (HARMLESS, HARMLESS_CHECKS) if calm else (tuple(ENDS), tuple(CHECKS))
     habit = chance.choice(("waits for a signal", "returns")) if chance.random() < 0.15 else None
     return PlannedRun(
         number=number,
@@ -135,11 +141,11 @@ def _planned(chance: Random, number: int, *, calm: bool) -> PlannedRun:
             "number": number,
             "pace": chance.choice((0.0, 0.0, chance.uniform(0, 2.5))),
             "acts": _drawn(stages, lambda: _acts(chance, ends, habit)),
-            "checks": _drawn(() if calm else stages, lambda: _acts(chance, tuple(CHECKS))),
+            "checks": _drawn(stages, lambda: _acts(chance, checks)),
         },
         after=chance.choice((0.0, 0.0, chance.uniform(0, 3))),
         asks=tuple(
-            Ask(chance.choice(("signal", *ASKS)), chance.uniform(0, 2) ** 2)
+            Ask(chance.choice(("two signals", *ASKS)), chance.uniform(0, 2) ** 2)
             for _ in range(chance.choice((0, 1, 1, 2, 4)))
         ),
     )

@@ -6,6 +6,7 @@ process, wait for something outside.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,11 @@ from eventflow.testing.simulation.world import Process
 PATIENT = ef.Retry(max_attempts=3, initial=0.2, factor=2.0, jitter=0.5)
 TIMEOUT = 3.0
 SIGNAL = "approval"
+WITH_RESULT = "with the result"
+"""The key of a note that a stage leaves together with what it comes to."""
+
+WAITS = {"waits": 3.0, "waits for a signal": 5.0}
+"""How many seconds a suspended stage waits at most."""
 
 Given = int | dict[str, int]
 
@@ -68,6 +74,7 @@ FINAL = frozenset({"gives up", "misfits"})
 CHECKS = {
     "ready": None,
     "pending": None,
+    "dawdles": None,
     "reenters": None,
     "raises": "builtins.ConnectionError",
     "fails": "eventflow.Failed",
@@ -90,6 +97,8 @@ def act_of(
     acts = metadata.get(kind, {}).get(f"{stage}.{generation}", ())
     if number <= len(acts):
         return Act(*acts[number - 1])
+    if acts and acts[-1][0] == "dawdles":
+        return Act("dawdles")
     return Act("returns" if kind == "acts" else "ready", metadata.get("pace", 0.0))
 
 
@@ -99,6 +108,9 @@ class Theatre:
     Attributes:
         findings: What was wrong.
         steps: Each call of a step: its stage in a generation of a run, its name, and the token.
+        recorded: The steps that their stages were given the outputs of, without the token.
+        noted: How many notes of each type were recorded, as a run was told.
+        ended: Who came to the end of a job, for which run and claim, when, and how often it paused.
         strikes: What befalls the process that begins a job, by the number of the job.
         most: How many jobs one worker may have in hand at once.
     """
@@ -106,6 +118,9 @@ class Theatre:
     def __init__(self, most: int) -> None:
         self.findings: list[str] = []
         self.steps: list[tuple[str, str, int]] = []
+        self.recorded: set[tuple[str, str]] = set()
+        self.noted: Counter[tuple[str, str]] = Counter()
+        self.ended: dict[tuple[Process, str, int], tuple[float, int]] = {}
         self.most = most
         self.strikes: dict[int, Callable[[Process], None]] = {}
         self._played: set[tuple[str, int]] = set()
@@ -153,41 +168,58 @@ async def play(ctx: ef.StageContext[Any]) -> Any:  # noqa: ANN401 - an output, o
     process = here()
     with THEATRE.get().playing(ctx, process):
         act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, ctx.attempt)
-        return await _play(ctx, act, process)
+        end = await _play(ctx, act, process)
+    if act.kind != "ignores":
+        THEATRE.get().ended[process, ctx.run_id, ctx.token] = process.moment
+    return end
 
 
 async def _play(ctx: ef.StageContext[Any], act: Act, process: Process) -> Any:  # noqa: ANN401 - as `play`
     output = value_of(ctx.stage_id, ctx.input)
     if ctx.resume_state is not None:
-        return output
+        return ctx.resume_state.number
     if not act.kind.startswith("steps"):
         await _work(act, process)
     if act.kind == "notes":
-        await ctx.log("halfway")
-        await ctx.progress(0.5)
-        await ctx.annotate("key", ctx.attempt)
+        await _take_notes(ctx)
     elif act.kind.startswith("steps"):
         output = await _in_steps(ctx, act, output, process)
     return _end(act, output)
 
 
+async def _take_notes(ctx: ef.StageContext[Any]) -> None:
+    """Leave notes of all kinds, one of them together with the result."""
+    noted = THEATRE.get().noted
+    await ctx.annotate(WITH_RESULT, ctx.token, with_result=True)
+    await ctx.log("halfway")
+    noted[ctx.run_id, "stage.logged"] += 1
+    await ctx.progress(0.5)
+    noted[ctx.run_id, "stage.progressed"] += 1
+    await ctx.annotate("key", ctx.attempt)
+    noted[ctx.run_id, "run.annotated"] += 1
+
+
 async def _in_steps(ctx: ef.StageContext[Any], act: Act, output: int, process: Process) -> int:
     """Come to an output step by step; what was recorded before is not done again."""
+    theatre, place = THEATRE.get(), ctx.idempotency_key
 
     async def part(number: int) -> int:
-        THEATRE.get().steps.append((ctx.idempotency_key, f"part[{number}]", ctx.token))
+        theatre.steps.append((place, f"part[{number}]", ctx.token))
         await asyncio.sleep(act.seconds / 8)
         return number
 
     async def rest(parts: list[int]) -> int:
-        THEATRE.get().steps.append((ctx.idempotency_key, "rest", ctx.token))
+        theatre.steps.append((place, "rest", ctx.token))
         return output - sum(parts)
 
-    parts = await ctx.map([1, 2, 3], part, concurrency=2)
+    parts = await ctx.map([0, 1, 2], part, concurrency=2)
+    theatre.recorded.update((place, f"part[{number}]") for number in parts)
     if act.kind == "steps, then dies":
         process.crash()
         await asyncio.Event().wait()
-    return sum(parts) + await ctx.step("rest", rest, parts)
+    left = await ctx.step("rest", rest, parts)
+    theatre.recorded.add((place, "rest"))
+    return sum(parts) + left
 
 
 def _end(act: Act, output: int) -> Any:  # noqa: ANN401 - as `play`
@@ -202,9 +234,10 @@ def _end(act: Act, output: int) -> Any:  # noqa: ANN401 - as `play`
         case "exits":
             raise SystemExit(3)
         case "waits":
-            return ef.Suspended(Waiting(output), check_after=0.3, max_wait=3.0)
+            return ef.Suspended(Waiting(output), check_after=0.3, max_wait=WAITS[act.kind])
         case "waits for a signal":
-            return ef.Suspended(Waiting(output), check_after=None, max_wait=5.0, signal=SIGNAL)
+            wait = WAITS[act.kind]
+            return ef.Suspended(Waiting(output), check_after=None, max_wait=wait, signal=SIGNAL)
         case _:
             return output
 
@@ -236,7 +269,7 @@ async def check(state: Waiting, ctx: ef.StageContext[Any]) -> Any:  # noqa: ANN4
         act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, number, "checks")
         await _work(act, process)
     match act.kind:
-        case "pending":
+        case "pending" | "dawdles":
             return ef.Pending(0.4)
         case "reenters":
             return ef.Reenter()
@@ -254,6 +287,8 @@ def plainly(ctx: ef.StageContext[Given]) -> int:
         act = act_of(ctx.metadata, ctx.stage_id, ctx.generation, ctx.attempt)
         if act.kind == "raises":
             raise ConnectionError("not this time")
+        if act.kind == "notes":
+            ctx.annotate(WITH_RESULT, ctx.token, with_result=True)
         return value_of(ctx.stage_id, ctx.input)
 
 

@@ -26,6 +26,7 @@ class Process(VirtualLoop):
         name: What it is called in the trace.
         alive: Whether it has not crashed.
         cut_off_until: The true time until which nothing goes from it or to it.
+        pauses: How often it has stood still.
     """
 
     def __init__(self, world: "World", name: str, *, rate: float, offset: float) -> None:
@@ -33,8 +34,9 @@ class Process(VirtualLoop):
         self.name = name
         self.alive = True
         self.cut_off_until = 0.0
+        self.pauses = 0
         self._world = world
-        self._pauses = 0
+        self._paused = 0
 
     def note(self, what: str) -> None:
         """Write a line into the trace."""
@@ -52,7 +54,8 @@ class Process(VirtualLoop):
         if not self.alive:
             return
         self.note(f"stands still for {seconds:.3f} s" + ", with its clock" * unnoticed)
-        self._pauses += 1
+        self.pauses += 1
+        self._paused += 1
         self._world.block(self)
         if unnoticed:
             self.fall_behind(seconds)
@@ -68,6 +71,11 @@ class Process(VirtualLoop):
         """Whether something may go from it or to it now."""
         return self._world.now >= self.cut_off_until
 
+    @property
+    def moment(self) -> tuple[float, int]:
+        """The true time, and how often it has stood still until now."""
+        return self._world.now, self.pauses
+
     def deliver(self, delay: float, callback: Callable[[], object]) -> None:
         """Call something in this process after so many true seconds, if it is alive then."""
         handle = Handle(callback, (), None)
@@ -79,8 +87,8 @@ class Process(VirtualLoop):
         self._world.later(delay, arrive)
 
     def _resume(self) -> None:
-        self._pauses -= 1
-        if self.alive and not self._pauses:
+        self._paused -= 1
+        if self.alive and not self._paused:
             self.note("goes on")
             self._world.unblock(self)
 
