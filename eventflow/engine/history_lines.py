@@ -16,10 +16,10 @@ store, such as positions, is left out: one run gives the same file wherever it i
 import base64
 import binascii
 from datetime import datetime
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from eventflow.engine.checkpoints import Checkpoint, Hash
 from eventflow.store.contract import StoredEvent
@@ -54,7 +54,7 @@ class EventLine(Line, tag="event", frozen=True):
     version: int
     type: str
     schema: int
-    recorded_at: datetime
+    recorded_at: Annotated[datetime, Meta(tz=True)]
     actor: str | None
     op_id: str
     hash: str

@@ -97,6 +97,15 @@ def test_every_changed_byte_is_found() -> None:
             verify_file(io.BytesIO(bytes(wrong)))
 
 
+def test_every_byte_that_is_taken_out_or_doubled_is_found() -> None:
+    """Whichever byte it is, also one that leaves a line which can still be read."""
+    small = file_of(RUNS[1:])
+    for place in range(len(small)):
+        for wrong in (small[:place] + small[place + 1 :], small[: place + 1] + small[place:]):
+            with pytest.raises((HistoryAltered, SchemaTooNew)):
+                verify_file(io.BytesIO(wrong))
+
+
 def test_every_cut_is_found() -> None:
     """A file that was not written to its end is refused."""
     for length in range(0, len(FILE), 7):
