@@ -86,8 +86,15 @@ def pytest_terminal_summary(
     written = config.stash[_written]
     if written:
         terminalreporter.section("eventflow")
-        terminalreporter.line(f"wrote {len(written)} golden histories; look at them:")
-        for path in sorted(written):
+        paths = sorted(set(written))
+        one = len(paths) == 1
+        what = (
+            "1 golden history; look at it"
+            if one
+            else f"{len(paths)} golden histories; look at them"
+        )
+        terminalreporter.line(f"wrote {what}:")
+        for path in paths:
             terminalreporter.line(f"  {path}")
 
 
@@ -143,11 +150,20 @@ def eventflow_golden(request: pytest.FixtureRequest) -> "Golden":
     """
     golden: Golden = _fixtures().Golden(
         folder=request.path.parent / "golden" / request.path.stem,
-        test=request.node.name,
+        test=_name_on_any_store(request.node),
         record=request.config.getoption("--eventflow-record"),
         written=request.config.stash[_written],
     )
     return golden
+
+
+def _name_on_any_store(test: pytest.Item) -> str:
+    """Name a test without the store that it is marked with: its history is the same on each."""
+    parameters = getattr(test, "callspec", None)
+    if parameters is None or MARKER not in parameters.params:
+        return test.name
+    rest = f"-{parameters.id}-".replace(f"-{parameters.params[MARKER]}-", "-", 1).strip("-")
+    return test.name.removesuffix(f"[{parameters.id}]") + (f"[{rest}]" if rest else "")
 
 
 def _fixtures() -> Any:  # noqa: ANN401 - a module that is imported as late as can be

@@ -46,8 +46,14 @@ class StoreOfTest:
 
     @classmethod
     def named(cls, name: str, folder: Path) -> Self:
-        """Make a store of `memory`, `sqlite`, or a URL in which `{name}` becomes a new name."""
+        """Make a store of `memory`, `sqlite`, or a URL in which `{name}` becomes a new name.
+
+        Raises:
+            ValueError: It is none of these.
+        """
         urls = {"memory": MEMORY, "sqlite": f"sqlite:///{folder / 'eventflow.db'}"}
+        if name not in urls and "://" not in name:
+            raise ValueError(f'no store is called "{name}"; write memory, sqlite, or a URL')
         return cls(urls.get(name, name).replace("{name}", f"test_{new_id()[-12:]}"))
 
     def __repr__(self) -> str:

@@ -50,8 +50,7 @@ def assert_golden(
     file, lines = Path(path), normal(history)
     problems = list(_problems(file, lines, ignore))
     if problems and record:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("".join(_written(line) for line in lines), encoding="utf-8")
+        _write(file, lines)
         return True
     if problems:
         raise GoldenMismatch("\n".join(problems))
@@ -71,6 +70,14 @@ def _problems(file: Path, lines: list[Line], ignore: Collection[str]) -> Iterato
         yield f"the history is not the golden one in {file}:"
         yield from found
         yield f"if this is what it shall be, write it anew with {HOW_TO_RECORD}"
+
+
+def _write(file: Path, lines: list[Line]) -> None:
+    """Write a file in one piece: other processes may compare with it meanwhile."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part.write_text("".join(_written(line) for line in lines), encoding="utf-8")
+    part.replace(file)
 
 
 def _written(line: Line) -> str:

@@ -1,8 +1,8 @@
 """A runtime for tests: a worker on a store of its own, whose time the test moves."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from eventflow.definition.workflow import Workflow
 from eventflow.runtime.catalog import Workflows
@@ -11,8 +11,11 @@ from eventflow.runtime.runtime import Runtime
 from eventflow.store.contract import Store
 from eventflow.store.memory import MemoryStore
 from eventflow.store.registry import open_store
-from eventflow.testing.clock import TWO_DAYS, ManualClock
+from eventflow.testing.clock import TWO_DAYS, ManualClock, NothingLeft
 from eventflow.testing.history import History
+from eventflow.testing.waiting import what_holds_up
+
+T = TypeVar("T")
 
 
 class ManualRuntime(Runtime):
@@ -47,11 +50,11 @@ class ManualRuntime(Runtime):
             limit: Virtual seconds to wait at most.
 
         Raises:
-            NothingLeft: The run does not end, however far the time moves.
+            NothingLeft: The run does not end, however far the time moves; with what it waits for.
             RunCancelled: It was cancelled.
             RunFailed: It failed.
         """
-        return await self.clock.run_until(run.result(), limit)
+        return await self._run_until(run, run.result(), limit)
 
     async def play(
         self,
@@ -70,12 +73,18 @@ class ManualRuntime(Runtime):
             options: Whatever else `create_run` takes, such as `config`.
 
         Raises:
-            As `create_run`, and NothingLeft: the run does not end, however far the time moves.
+            As `create_run`, and NothingLeft as `finish`.
         """
         workflow_id = workflow if isinstance(workflow, str) else workflow.id
         run = await self.create_run(workflow_id, input, **options)
-        await self.clock.run_until(_until_ended(run), limit)
+        await self._run_until(run, _until_ended(run), limit)
         return await History.of_run(run)
+
+    async def _run_until(self, run: Run, happens: Awaitable[T], limit: float) -> T:
+        try:
+            return await self.clock.run_until(happens, limit)
+        except NothingLeft as error:
+            raise NothingLeft(f"{error}; {what_holds_up(await run.state())}") from None
 
 
 @asynccontextmanager

@@ -97,7 +97,8 @@ class StageHistory:
     _load: Load = field(repr=False, eq=False, alias="load")
 
     def __repr__(self) -> str:
-        return f'<StageHistory "{self.id}": {self.status}, {len(self.attempts)} attempts>'
+        attempts = "1 attempt" if len(self.attempts) == 1 else f"{len(self.attempts)} attempts"
+        return f'<StageHistory "{self.id}": {self.status}, {attempts}>'
 
     @property
     def status(self) -> Status:

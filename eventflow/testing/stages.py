@@ -73,7 +73,9 @@ async def run_stage(
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
         StageNotFound: The workflow does not have the stage, or one that outputs are given of.
+        TypeError: It is no stage.
     """
+    _refuse_what_is_no_stage(stage)
     suspended = () if resume_state is NOT_GIVEN else (resume_state,)
     if signal is not NOT_GIVEN:
         suspended = suspended or (None,)
@@ -92,6 +94,12 @@ async def run_stage(
         now=START if clock is None else clock.now(),
     )
     return await _outcome(scene, JobKind.EXECUTE, clock, ai)
+
+
+def _refuse_what_is_no_stage(given: object) -> None:
+    if not isinstance(given, Stage):
+        name = getattr(given, "__name__", type(given).__name__)
+        raise TypeError(f"{name} is no stage; write @ef.stage above the function")
 
 
 async def run_check(
@@ -128,8 +136,10 @@ async def run_check(
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
         StageNotFound: The workflow does not have the stage, or one that outputs are given of.
+        TypeError: It is no stage.
         ValueError: The stage has no check.
     """
+    _refuse_what_is_no_stage(stage)
     if stage.check_function is None:
         raise ValueError(f'stage "{stage.id}" has no check; give it one with @{stage.id}.check')
     scene = scene_of(

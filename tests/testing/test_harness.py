@@ -37,8 +37,40 @@ async def test_a_run_that_fails_has_a_history_too() -> None:
 async def test_a_run_that_waits_for_nobody_is_said_to_be_stuck() -> None:
     """A test that waits for what cannot happen ends at once, with the reason."""
     async with runtime(waiting) as started:
-        with pytest.raises(NothingLeft):
+        told = 'is suspended: stage "ask" waits for the signal "answer" until 2026-01-02'
+        with pytest.raises(NothingLeft, match=f"within 60 virtual seconds.*; run .* {told}"):
             await started.play(waiting, "Why?", limit=60)
+
+
+@pytest.mark.parametrize(
+    ("act", "start", "told"),
+    [
+        ("works", True, 'is running: stage "play" is under way at ada, attempt 1'),
+        ("raises", True, 'is running: stage "play" may be claimed from .*, attempt 2'),
+        ("works", False, 'is pending: stage "play" may be claimed from .*, attempt 1'),
+        ("waits", True, "waits until 2026-01-02 .* and is checked on the way"),
+    ],
+)
+async def test_what_holds_a_run_up_is_said(act: str, start: bool, told: str) -> None:  # noqa: FBT001 - a parameter
+    """Each stage that is alive says what it waits for."""
+    clock = ManualClock()
+
+    @ef.stage(retry=ef.Retry(initial=3_600.0))
+    async def play(ctx: ef.StageContext[str]) -> str | ef.Suspended[str]:
+        if ctx.input == "works":
+            await clock.sleep(3_600)
+        if ctx.input == "raises":
+            raise ConnectionError
+        return ef.Suspended(ctx.input)
+
+    @play.check
+    async def never(state: str, ctx: ef.StageContext[str]) -> ef.Pending:
+        return ef.Pending()
+
+    workflow = ef.define_workflow("acting", input=str).pipe(play).build()
+    async with runtime(workflow, clock=clock, start=start, worker_id="ada") as started:
+        with pytest.raises(NothingLeft, match=told):
+            await started.play(workflow, act, limit=60)
 
 
 async def test_the_clock_may_be_the_one_that_stages_wait_with() -> None:

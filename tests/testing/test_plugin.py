@@ -140,6 +140,49 @@ def test_a_marker_without_a_store_is_an_error(session: pytest.Pytester) -> None:
     run(session).stdout.fnmatch_lines(['*name a store, as in @pytest.mark.eventflow_store("sqli*'])
 
 
+def test_a_store_that_does_not_exist_is_an_error(session: pytest.Pytester) -> None:
+    """It says what there is."""
+    session.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.eventflow_store("sqlit")
+        def test(eventflow_store):
+            pass
+        """
+    )
+    result = run(session)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(['E*no store is called "sqlit"; write memory, sqlite, or a URL'])
+
+
+def test_a_golden_history_is_the_same_on_every_store(session: pytest.Pytester) -> None:
+    """A test on two stores has one file for both, also when it is parametrized otherwise."""
+    session.makepyfile(
+        test_shop=WORKFLOW
+        + """
+@pytest.mark.eventflow_store("memory", "sqlite")
+async def test_each(eventflow_runtime, eventflow_golden):
+    async with eventflow_runtime(workflow) as runtime:
+        eventflow_golden(await runtime.play(workflow, 5))
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.eventflow_store("memory", "sqlite")
+async def test_both(eventflow_runtime, eventflow_golden, number):
+    async with eventflow_runtime(workflow) as runtime:
+        eventflow_golden(await runtime.play(workflow, number))
+"""
+    )
+    written = run(
+        session, "--eventflow-record", "-n", "2", plugins=("pytest_asyncio.plugin", "xdist.plugin")
+    )
+    written.assert_outcomes(passed=6)
+    written.stdout.fnmatch_lines(["wrote 3 golden histories; look at them:"])
+    names = {each.name for each in (session.path / "golden" / "test_shop").iterdir()}
+    assert names == {"test_each.ndjson", "test_both-1.ndjson", "test_both-2.ndjson"}
+    run(session).assert_outcomes(passed=6)
+
+
 GOLDEN = (
     WORKFLOW
     + """

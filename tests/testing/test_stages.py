@@ -247,3 +247,16 @@ async def test_a_clock_lets_timeouts_happen_in_virtual_time() -> None:
     assert late.error is not None
     assert late.error.message == "the attempt took longer than 3600 s"
     assert clock.now() - begun == timedelta(hours=1)
+
+
+async def test_what_is_no_stage_is_refused() -> None:
+    """A function without the decorator is a mistake that is easily made."""
+
+    async def forgotten(ctx: ef.StageContext[int]) -> int:
+        return ctx.input
+
+    given: Any = forgotten
+    with pytest.raises(TypeError, match=r"forgotten is no stage; write @ef\.stage above"):
+        await run_stage(given, 1)
+    with pytest.raises(TypeError, match="forgotten is no stage"):
+        await run_check(given, 1)
