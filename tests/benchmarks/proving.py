@@ -25,6 +25,7 @@ from eventflow.store.chain import seal, verify
 from eventflow.store.contract import Operation, Store, StoredEvent
 from eventflow.store.envelope import open_envelope
 from eventflow.store.registry import open_store
+from eventflow.testing import load
 from eventflow.testing.builders import START, Author
 from tests.benchmarks.workload import quiet_logs
 
@@ -83,12 +84,12 @@ def lives(count: int) -> list[Operation]:
 
 
 async def timed(what: str, work: Awaitable[T], events: int = 0) -> T:
-    """Print the time of something, and give what it came to."""
-    begun = time.perf_counter()
+    """Print the time of something, and of the processor for it; give what it came to."""
+    begun, worked = time.perf_counter(), time.process_time()
     result = await work
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - worked
     rate = f"{events / seconds:10,.0f} events/s" if events else ""
-    print(f"  {what:44} {1_000 * seconds:8,.0f} ms {rate}")
+    print(f"  {what:44} {1_000 * seconds:8,.0f} ms, cpu {1_000 * cpu:8,.0f} ms {rate}")
     return result
 
 
@@ -98,7 +99,7 @@ def opened(events: list[StoredEvent]) -> None:
     replay(map(open_envelope, events))
 
 
-async def open_long_run(store: Store, run_id: str) -> None:
+async def open_long_run(store: Store, run_id: str, path: Path) -> None:
     """Measure what it takes to look at one long run."""
     for _ in range(3):
         begun, worked = time.perf_counter(), time.process_time()
@@ -112,6 +113,10 @@ async def open_long_run(store: Store, run_id: str) -> None:
         run = runtime.run(run_id)
         for at in (1, LONG // 2, LONG):
             await timed(f"state(at={at})", run.state(at=at))
+        await run.export(path)
+    history = await timed("loaded from its file", asyncio.to_thread(load, path))
+    for at in (1, LONG // 2, LONG):
+        await timed(f"history.state(at={at})", asyncio.to_thread(history.state, at))
 
 
 async def measure(store: Store, runs: int, folder: Path) -> None:
@@ -142,7 +147,7 @@ async def main(runs: int) -> None:
         for first in range(0, len(operations), AT_ONCE):
             await store.append(operations[first : first + AT_ONCE])
         print(f"A run of {LONG:,} events, on SQLite:")
-        await open_long_run(store, operations[0].run_id)
+        await open_long_run(store, operations[0].run_id, Path(folder, "long.ndjson"))
         await store.close()
         print(f"A run of {LONG:,} events, most of them steps of one stage:")
         steps = fan_out()
