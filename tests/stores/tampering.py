@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from eventflow.engine.keys import key_of_creation
 from eventflow.errors import Alteration
+from eventflow.store.blobs import key_of
 from eventflow.store.contract import Operation
 from eventflow.testing.builders import Author, at
 
@@ -76,6 +77,29 @@ def operations() -> list[Operation]:
         failed.cancel(now=at(9)),
         pending.note("last", now=at(9)),
     ]
+
+
+LARGE = b"larger than an event may be"
+"""A blob that one run refers to."""
+
+
+def operation_with_blob() -> Operation:
+    """Write the beginning of a run that refers to a blob."""
+    return Author("run-blob").create(value={"$blob": key_of(LARGE), "size": len(LARGE)})
+
+
+BLOBS: tuple[tuple[str, Alteration, Row | None], ...] = (
+    *(
+        (f"byte {place}", Alteration.ALTERED, {"data": LARGE[:place] + b"?" + LARGE[place + 1 :]})
+        for place in range(len(LARGE))
+    ),
+    ("longer", Alteration.ALTERED, {"data": LARGE + b"?"}),
+    ("shorter", Alteration.ALTERED, {"data": LARGE[:-1]}),
+    ("empty", Alteration.ALTERED, {"data": b""}),
+    ("renamed", Alteration.MISSING, {"key": key_of(b"?")}),
+    ("gone", Alteration.MISSING, None),
+)
+"""What can be done to a blob: what it is called, what is to be said of it, and what changes."""
 
 
 def other_than(value: object, draw: Callable[[st.SearchStrategy[Any]], Any]) -> object:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 from eventflow.errors import HistoryAltered
 from eventflow.runtime.rebuilding import rebuild
 from eventflow.runtime.verification import VerifiedStore, verify_store
+from eventflow.store.contract import Operation
 from eventflow_postgres import connect
 from tests.postgres_server import with_parameters
 from tests.stores.tampering import (
+    BLOBS,
+    LARGE,
     NAMED,
     Named,
     Tables,
     difference,
     drifts,
+    operation_with_blob,
     operations,
     settled,
     tampered,
@@ -36,6 +40,7 @@ ORDERED = {
     "heads": "position",
     "stages": "run_id, stage",
     "keys": "key",
+    "blobs": "key",
 }
 DERIVED = [
     *(("runs", column) for column in ("run_id", "workflow_id", "priority", "created_at")),
@@ -54,13 +59,15 @@ class Schema:
         self._runner = asyncio.Runner()
         self.name = f"tampered_{uuid.uuid4().hex[:12]}"
         self.url = with_parameters(url, schema=self.name)
-        self._run(self._fill)
+        self._run(partial(self._append, operations()))
         self._connection: asyncpg.Connection[asyncpg.Record] = self._run(
             lambda: asyncpg.connect(url)
         )
         path = f'SET search_path = "{self.name}"'
         self._run(partial(self._connection.execute, path))
-        self._run(partial(self._connection.execute, "ALTER TABLE events DISABLE TRIGGER ALL"))
+        for table in ("events", "blobs"):
+            disable = f"ALTER TABLE {table} DISABLE TRIGGER ALL"
+            self._run(partial(self._connection.execute, disable))
 
     def close(self) -> None:
         """Drop it."""
@@ -68,11 +75,15 @@ class Schema:
         self._run(self._connection.close)
         self._runner.close()
 
-    def read(self) -> Tables:
-        """Give all rows."""
+    def read(self, tables: Sequence[str] = TABLES) -> Tables:
+        """Give all rows of some tables."""
         return Tables(
-            (table, [dict(row) for row in self._run(partial(self._all, table))]) for table in TABLES
+            (table, [dict(row) for row in self._run(partial(self._all, table))]) for table in tables
         )
+
+    def add(self, operation: Operation, blob: bytes) -> None:
+        """Append one more operation, with a blob that it refers to."""
+        self._run(partial(self._append, [operation], blob))
 
     def write(self, tables: Tables) -> bool:
         """Put these rows in the place of all others, if their types and keys allow it."""
@@ -110,9 +121,11 @@ class Schema:
         finally:
             await store.close()
 
-    async def _fill(self) -> None:
+    async def _append(self, added: Sequence[Operation], blob: bytes | None = None) -> None:
         store = await connect(self.url)
-        await store.append(operations())
+        if blob is not None:
+            await store.blobs.put(blob)
+        await store.append(added)
         await store.close()
 
     def _run(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -195,3 +208,20 @@ def test_an_altered_log_gives_no_rows(schema: Schema, genuine: Tables) -> None:
     with pytest.raises(HistoryAltered):
         schema.rebuild()
     assert settled(schema.read()) == settled(tables)
+
+
+def test_whatever_becomes_of_a_blob_is_found(schema: Schema, genuine: Tables) -> None:
+    """A blob that was altered, renamed or deleted is found by the event that refers to it."""
+    assert schema.write(genuine)
+    schema.add(operation_with_blob(), LARGE)
+    (genuine_blob,) = schema.read(["blobs"])["blobs"]
+    schema.verify()
+    for title, how, columns in BLOBS:
+        rows = [] if columns is None else [genuine_blob | columns]
+        assert schema.write(Tables(blobs=rows)), title
+        with pytest.raises(HistoryAltered) as found:
+            schema.verify()
+        error = found.value
+        assert (error.run_id, error.version, error.how) == ("run-blob", 1, how), title
+    assert schema.write(Tables(blobs=[genuine_blob]))
+    schema.verify()

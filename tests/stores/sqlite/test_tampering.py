@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 from eventflow.errors import HistoryAltered
 from eventflow.runtime.rebuilding import rebuild
 from eventflow.runtime.verification import VerifiedStore, verify_store
+from eventflow.store.contract import Operation
 from eventflow_sqlite import connect
 from tests.stores.tampering import (
+    BLOBS,
+    LARGE,
     NAMED,
     Named,
     Tables,
     difference,
     drifts,
+    operation_with_blob,
     operations,
     settled,
     tampered,
@@ -41,7 +45,7 @@ class File:
 
     def __init__(self, path: Path) -> None:
         self.url = f"sqlite:///{path}?synchronous=NORMAL"
-        asyncio.run(self._fill())
+        asyncio.run(self._append(operations()))
         self._connection = sqlite3.connect(path, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         for trigger in self._all("SELECT name FROM sqlite_master WHERE type = 'trigger'"):
@@ -51,12 +55,16 @@ class File:
         """Close it."""
         self._connection.close()
 
-    def read(self) -> Tables:
-        """Give all rows."""
+    def read(self, tables: Sequence[str] = TABLES) -> Tables:
+        """Give all rows of some tables."""
         return Tables(
             (table, [dict(row) for row in self._all(f"SELECT * FROM {table} ORDER BY 1")])  # noqa: S608 - all ours
-            for table in TABLES
+            for table in tables
         )
+
+    def add(self, operation: Operation, blob: bytes) -> None:
+        """Append one more operation, with a blob that it refers to."""
+        asyncio.run(self._append([operation], blob))
 
     def write(self, tables: Tables) -> bool:
         """Put these rows in the place of all others, if their types and keys allow it."""
@@ -89,9 +97,11 @@ class File:
         finally:
             await store.close()
 
-    async def _fill(self) -> None:
+    async def _append(self, added: Sequence[Operation], blob: bytes | None = None) -> None:
         store = await connect(self.url)
-        await store.append(operations())
+        if blob is not None:
+            await store.blobs.put(blob)
+        await store.append(added)
         await store.close()
 
     def _all(self, sql: str) -> list[sqlite3.Row]:
@@ -162,3 +172,20 @@ def test_an_altered_log_gives_no_rows(file: File, genuine: Tables) -> None:
     with pytest.raises(HistoryAltered):
         file.rebuild()
     assert settled(file.read()) == settled(tables)
+
+
+def test_whatever_becomes_of_a_blob_is_found(file: File, genuine: Tables) -> None:
+    """A blob that was altered, renamed or deleted is found by the event that refers to it."""
+    assert file.write(genuine)
+    file.add(operation_with_blob(), LARGE)
+    (genuine_blob,) = file.read(["blobs"])["blobs"]
+    file.verify()
+    for title, how, columns in BLOBS:
+        rows = [] if columns is None else [genuine_blob | columns]
+        assert file.write(Tables(blobs=rows)), title
+        with pytest.raises(HistoryAltered) as found:
+            file.verify()
+        error = found.value
+        assert (error.run_id, error.version, error.how) == ("run-blob", 1, how), title
+    assert file.write(Tables(blobs=[genuine_blob]))
+    file.verify()
