@@ -80,18 +80,10 @@ def repeated_steps(_: Any) -> Any:
     return property(always({}))
 
 
-@mutant("eventflow.runtime.worker:Worker._do")
-def forgotten_claims(sound: Any) -> Any:
+@mutant("eventflow.runtime.worker:Worker._go_on")
+def forgotten_claims(_: Any) -> Any:
     """What was claimed along with a result is not begun."""
-
-    async def do(worker: Any, job: Any) -> None:
-        vars(worker)["_begin"] = always(0)
-        try:
-            await sound(worker, job)
-        finally:
-            vars(worker).pop("_begin", None)
-
-    return do
+    return always(None)
 
 
 @mutant("eventflow.runtime.job:Job.lose")
