@@ -42,7 +42,7 @@ async def checkpoint(
 
     signer = SigningKey.from_pem(read_key(key), _password(password_file))
     before = None if previous is None else read_given_checkpoint(previous)
-    if output.exists() and not force:
+    if output.is_file() and not force:
         raise CommandError(f"{output} is there already; add --force to replace it", Exit.REFUSED)
     async with session.looking() as place:
         total = await newest_position(place.store)
