@@ -54,6 +54,7 @@ class Session:
         """
         self.check_open()
         call = asyncio.get_running_loop().run_in_executor(self._thread, self._explain, work)
+        call.add_done_callback(_hear)
         return await asyncio.shield(call)
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -116,6 +117,12 @@ def _identity(place: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _hear(call: asyncio.Future[T]) -> None:
+    """Take note of an error that nobody waits for any more; otherwise Python would tell of it."""
+    if not call.cancelled():
+        call.exception()
 
 
 @contextmanager
