@@ -60,13 +60,19 @@ def test_a_script_is_installed_on_demand(bare: Shell, folder: Path) -> None:
     assert "eventflow" in (home / ".bashrc").read_text()
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_bash_completes(shell: Shell, seed: Seed, folder: Path) -> None:
-    """A real bash completes commands from the script, and runs by asking."""
+@pytest.fixture
+def path(folder: Path) -> str:
+    """Put the command where a shell looks for it, and give that as PATH."""
     program = folder / "bin" / "eventflow"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {" ".join(COMMAND)} "$@"\n')
     program.chmod(0o755)
+    return f"{program.parent}:/usr/bin:/bin"
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes(shell: Shell, seed: Seed, folder: Path, path: str) -> None:
+    """A real bash completes commands from the script, and runs by asking."""
     (folder / "script.bash").write_text(shell("completion", "bash").out)
     asked = """
     source script.bash
@@ -76,7 +82,7 @@ def test_bash_completes(shell: Shell, seed: Seed, folder: Path) -> None:
     done = subprocess.run(
         ["bash", "-c", asked],
         cwd=folder,
-        env=shell.variables(PATH=f"{program.parent}:/usr/bin:/bin"),
+        env=shell.variables(PATH=path),
         capture_output=True,
         text=True,
         timeout=60,
@@ -85,3 +91,42 @@ def test_bash_completes(shell: Shell, seed: Seed, folder: Path) -> None:
     first, second = done.stdout.splitlines()
     assert first == "show"
     assert seed.failed in second
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+@pytest.mark.parametrize("start", ["", "autoload -Uz compinit && compinit -i"])
+def test_zsh_completes_once_it_was_installed(
+    shell: Shell, seed: Seed, folder: Path, path: str, start: str
+) -> None:
+    """A zsh that is started anew completes, whether or not its owner had set completion up."""
+    home = {"HOME": str(folder), "ZDOTDIR": str(folder), "PATH": path}
+    (folder / ".zshrc").write_text(f"PROMPT='ready> '\n{start}")
+    for _ in range(2):
+        assert shell("completion", "zsh", "--install", "--yes", **home).code == 0
+    assert (folder / ".zshrc").read_text().count("source") == 1
+    typed = shell.window("zsh", **home)
+    typed.wait_for("ready> ")
+    typed.type("eventflow run rerun latest --fr\t")
+    typed.wait_for("--from ")
+    typed.type("\t")
+    typed.wait_for_match(r"count\s+split")
+    typed.type("\x15exit\n")
+    typed.end()
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="there is no zsh")
+def test_zsh_finds_the_script_in_a_folder_of_functions(
+    shell: Shell, seed: Seed, folder: Path, path: str
+) -> None:
+    """The printed script also works as a file that zsh loads when it is needed."""
+    (folder / "functions").mkdir()
+    (folder / "functions" / "_eventflow").write_text(shell("completion", "zsh").out)
+    (folder / ".zshrc").write_text(
+        f"fpath=({folder}/functions $fpath)\nautoload -Uz compinit && compinit -i\nPROMPT='ready> '"
+    )
+    typed = shell.window("zsh", HOME=str(folder), ZDOTDIR=str(folder), PATH=path)
+    typed.wait_for("ready> ")
+    typed.type("eventflow run canc\t")
+    typed.wait_for("eventflow run cancel")
+    typed.type("\x15exit\n")
+    typed.end()

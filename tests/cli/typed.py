@@ -93,7 +93,11 @@ class Shell:
         self, *arguments: str, width: int = 80, height: int = 40, **more: str
     ) -> "Terminal":
         """Begin a command line in a window of its own."""
-        return Terminal(self, arguments, width, height, more)
+        return Terminal(self, [*COMMAND, *arguments], width, height, more)
+
+    def window(self, *program: str, **more: str) -> "Terminal":
+        """Begin another program in a window of its own."""
+        return Terminal(self, program, 120, 40, more)
 
 
 @frozen
@@ -145,7 +149,7 @@ class Terminal:
     def __init__(
         self,
         shell: Shell,
-        arguments: Sequence[str],
+        command: Sequence[str],
         width: int,
         height: int,
         more: Mapping[str, str],
@@ -154,7 +158,7 @@ class Terminal:
         self._inner, outer = pty.openpty()
         fcntl.ioctl(outer, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            command,
             cwd=shell.folder,
             env=shell.variables(**more),
             stdin=outer,
