@@ -82,7 +82,8 @@ async def of_store(session: Session) -> AsyncIterator[Finding]:
         named = session.store()
         found = await inspect_store(named.value) if isinstance(named, Named) else None
         if isinstance(named, Named) and found is not None and found.exists:
-            yield _of_place(named, found)
+            for finding in _of_place(named, found):
+                yield finding
         async with session.looking() as place:
             yield await _of_time(place)
             async for finding in _of_jobs(place):
@@ -91,10 +92,15 @@ async def of_store(session: Session) -> AsyncIterator[Finding]:
         yield Finding("store", Verdict.PROBLEM, str(error))
 
 
-def _of_place(named: Named, found: Inspection) -> Finding:
-    where = f"{redact(named.value)} ({named.source})"
-    version = f"schema version {found.version} of {found.newest}"
-    return ok("store", f"{where}, {version}, {told_details(found)}")
+def _of_place(named: Named, found: Inspection) -> Iterator[Finding]:
+    """Say what is there; a version that this release does not know is refused when it is opened."""
+    if found.version <= found.newest:
+        where = f"{redact(named.value)} ({named.source})"
+        version = f"schema version {found.version} of {found.newest}"
+        yield ok("store", f"{where}, {version}, {told_details(found)}")
+    for fault in found.faults:
+        verdict = Verdict.PROBLEM if fault.grave else Verdict.WARNING
+        yield Finding(fault.what, verdict, fault.told, fault.advice)
 
 
 async def _of_time(place: Place) -> Finding:

@@ -1,7 +1,7 @@
 """What is behind the URL of a store, found out without creating or changing anything there."""
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import TypeAlias
 
@@ -9,6 +9,23 @@ from attrs import field, frozen
 
 from eventflow.errors import InvalidSettings
 from eventflow.store.registry import GROUP, load_entry, redact
+
+
+@frozen
+class Fault:
+    """What is wrong with a store although its schema is current.
+
+    Attributes:
+        what: What it is about, such as "guards" or "rights", in one word.
+        told: What is wrong.
+        advice: What to do about it.
+        grave: Whether the store is not well, or only not good for everything.
+    """
+
+    what: str
+    told: str
+    advice: str
+    grave: bool
 
 
 @frozen
@@ -20,12 +37,14 @@ class Inspection:
         version: The version of its schema; 0 if there is none.
         newest: The version that this release brings a store to when it opens it.
         details: Other facts for people, by name.
+        faults: What is wrong although the schema is current.
     """
 
     exists: bool
     version: int
     newest: int
     details: Mapping[str, str] = field(factory=dict)
+    faults: Sequence[Fault] = ()
 
     @property
     def current(self) -> bool:

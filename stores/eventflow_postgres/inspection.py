@@ -1,9 +1,10 @@
 """Looks at a database without creating, migrating or writing anything in it."""
 
-from eventflow.store.inspection import Inspection
+from eventflow.store.inspection import Fault, Inspection
 from eventflow_postgres.address import Address, parse_address
 from eventflow_postgres.connections import Connection, connect, unavailable
 from eventflow_postgres.failures import Remedy, remedy_for
+from eventflow_postgres.faults import find_faults
 from eventflow_postgres.migrations import current_version, version_of
 
 
@@ -37,9 +38,12 @@ async def _inspect(connection: Connection, address: Address) -> Inspection:
         "role": await connection.fetchval("SELECT current_user"),
         "synchronous_commit": await connection.fetchval("SHOW synchronous_commit"),
     }
+    faults: list[Fault] = []
     if version:
         details["bytes"] = str(await _size(connection, address.schema))
-    return Inspection(version > 0, version, current_version(), details)
+    if version == current_version():
+        faults = await find_faults(connection, address.schema)
+    return Inspection(version > 0, version, current_version(), details, faults)
 
 
 async def _size(connection: Connection, schema: str) -> int:

@@ -1,9 +1,22 @@
 """Writes the rights of an application role that is not the owner: it can append, never alter."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from eventflow_postgres.address import quoted
 
 _APPEND_ONLY = ("events", "keys", "runs", "labels", "blobs")
 _PROJECTIONS = ("heads", "stages", "jobs")
+
+NEEDED: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "migrations": ("SELECT",),
+        "counter": ("SELECT", "UPDATE"),
+        **dict.fromkeys(_APPEND_ONLY, ("SELECT", "INSERT")),
+        **dict.fromkeys(_PROJECTIONS, ("SELECT", "INSERT", "UPDATE", "DELETE")),
+    }
+)
+"""What an application may do, by table; nothing else."""
 
 
 def roles_script(schema: str, role: str) -> str:
@@ -19,12 +32,9 @@ def roles_script(schema: str, role: str) -> str:
         f"REVOKE ALL ON ALL TABLES IN SCHEMA {name} FROM PUBLIC, {app};",
         f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {name} FROM PUBLIC, {app};",
         f"GRANT USAGE ON SCHEMA {name} TO {app};",
-        f"GRANT SELECT ON {name}.migrations TO {app};",
-        f"GRANT SELECT, UPDATE ON {name}.counter TO {app};",
-        *(f"GRANT SELECT, INSERT ON {name}.{table} TO {app};" for table in _APPEND_ONLY),
         *(
-            f"GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.{table} TO {app};"
-            for table in _PROJECTIONS
+            f"GRANT {', '.join(rights)} ON {name}.{table} TO {app};"
+            for table, rights in NEEDED.items()
         ),
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {name} TO {app};",
         "COMMIT;",

@@ -7,9 +7,12 @@ import pytest
 
 from eventflow.cli.exits import Exit
 from eventflow.store.registry import redact
+from eventflow_postgres.address import parse_address
+from tests.benchmarks.urls import execute
 from tests.cli.conftest import Seed, fill
 from tests.cli.typed import Shell
 from tests.postgres import postgres, postgres_url
+from tests.postgres_server import with_parameters
 
 __all__ = ["postgres", "postgres_url"]
 
@@ -82,3 +85,30 @@ def test_a_wrong_password_is_not_shown(shell: Shell, url: str) -> None:
     assert answer.code == Exit.UNAVAILABLE
     assert "geheim" not in answer.err
     assert "geheim" not in redact(wrong)
+
+
+def test_the_doctor_finds_guards_and_rights_that_are_gone(shell: Shell, url: str) -> None:
+    """A trigger that is disabled is a problem; a role that can only look is told what it lacks."""
+    shell("store", "init", "--yes")
+    schema = parse_address(url).schema
+    role = f"reader_{schema}"[:60]
+    statements = (
+        f'ALTER TABLE "{schema}".events ENABLE TRIGGER events_keep_all',
+        f'CREATE ROLE "{role}" LOGIN',
+        f'GRANT USAGE ON SCHEMA "{schema}" TO "{role}"',
+        f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO "{role}"',
+    )
+    asyncio.run(execute(url.partition("?")[0], statements))
+    try:
+        reading = with_parameters(url, user=role).replace("postgres@", "")
+        answer = shell("store", "check", "--json", "--store", reading)
+    finally:
+        gone = (f'DROP OWNED BY "{role}"', f'DROP ROLE "{role}"')
+        asyncio.run(execute(url.partition("?")[0], gone))
+    assert answer.code == Exit.FAILED
+    found = {each["what"]: each for each in answer.data["findings"]}
+    assert found["guards"]["verdict"] == "problem"
+    assert found["guards"]["told"].endswith("events_keep_all")
+    assert found["rights"]["verdict"] == "warning"
+    assert "INSERT on events" in found["rights"]["told"]
+    assert f"--role {role}" in found["rights"]["advice"]

@@ -1,6 +1,8 @@
 """The commands about stores, workflows and health."""
 
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,30 @@ def test_the_doctor_finds_runs_that_nobody_can_execute(
     (folder / "other.py").write_text("import shop\nworkflows = [shop.sleeping]\n")
     findings = shell("doctor", "--app", "other:workflows", "--json").data["findings"]
     assert "words/split" in findings[-1]["told"]
+
+
+def test_the_doctor_finds_a_log_that_is_no_longer_guarded(
+    shell: Shell, seed: Seed, folder: Path
+) -> None:
+    """A trigger that somebody dropped or replaced is found, and the store is not well."""
+    with closing(sqlite3.connect(folder / "log.db")) as connection:
+        connection.executescript(
+            "DROP TRIGGER events_keep_rows; DROP TRIGGER blobs_keep_rows;"
+            "CREATE TRIGGER blobs_keep_rows BEFORE DELETE ON blobs BEGIN SELECT 1; END;"
+        )
+    answer = shell("doctor", "--json")
+    assert answer.code == Exit.FAILED
+    (found,) = [each for each in answer.data["findings"] if each["verdict"] == "problem"]
+    assert found["what"] == "guards"
+    assert "events_keep_rows, blobs_keep_rows" in found["told"]
+    assert "eventflow store verify" in found["advice"]
+
+
+def test_findings_are_folded_in_their_column(shell: Shell, seed: Seed) -> None:
+    """In a narrow window what was found is folded, with what was looked at at its left."""
+    lines = shell("doctor", COLUMNS="44").out.splitlines()
+    assert max(map(len, lines)) <= 44
+    assert all(line[0] in "✓!✗" or line.startswith(" " * 17) for line in lines)
 
 
 def test_workflows_are_listed_and_described(shell: Shell) -> None:

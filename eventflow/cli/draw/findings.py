@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rich.table import Table
 from rich.text import Text
 
 from eventflow.cli.checking import Finding, Verdict
@@ -17,9 +18,11 @@ _WIDEST = 14
 def draw_finding(finding: Finding) -> None:
     """Draw one finding, folded where the window is narrow."""
     mark, style = _MARKS[finding.verdict]
-    line = Text.assemble((f"{mark} ", style), (f"{finding.what:<{_WIDEST}} ", "bold"))
-    line.append_text(cell(finding.told))
-    screen = console()
-    screen.print(line)
+    drawn = Table.grid(padding=(0, 1, 0, 0))
+    drawn.add_column()
+    drawn.add_column(min_width=_WIDEST, no_wrap=True)
+    drawn.add_column(overflow="fold")
+    drawn.add_row(Text(mark, style), cell(finding.what, "bold"), cell(finding.told))
     if finding.advice is not None:
-        screen.print(Text(f"  {'':<{_WIDEST}} {finding.advice}", style))
+        drawn.add_row("", "", Text(finding.advice, style))
+    console().print(drawn)
