@@ -77,13 +77,21 @@ def _import(name: str, named: Named) -> ModuleType:
 
 def _broken(name: str, error: BaseException) -> str:
     """Say where a module of the application went wrong: at the last line that is its own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [each for each in frames if not each.filename.startswith("<frozen")]
-    where = f" ({own[-1].filename}, line {own[-1].lineno})" if len(own) > 1 else ""
+    if isinstance(error, SyntaxError) and error.filename:
+        where, told = f" ({error.filename}, line {error.lineno})", error.msg
+    else:
+        where, told = _where(error), str(error)
     return (
-        f'The module "{name}" cannot be imported: {type(error).__name__}: {error}{where}; '
+        f'The module "{name}" cannot be imported: {type(error).__name__}: {told}{where}; '
         "--debug shows the traceback"
     )
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    importing = ("<frozen", importlib.__file__)
+    own = [each for each in frames[1:] if not each.filename.startswith(importing)]
+    return f" ({own[-1].filename}, line {own[-1].lineno})" if own else ""
 
 
 def _attribute(module: ModuleType, path: str, named: Named) -> object:

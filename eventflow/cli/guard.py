@@ -1,6 +1,7 @@
 """Turns whatever a command raises into one message on stderr and an exit code."""
 
 import asyncio
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError
 
 from eventflow.cli.exits import CommandError, Exit, exit_of
-from eventflow.cli.output import prepare_streams, say
+from eventflow.cli.output import clean, prepare_streams, say
 from eventflow.cli.tree import launch
 from eventflow.errors import EventflowError
 
@@ -19,7 +20,7 @@ def guarded(arguments: Sequence[str]) -> int:
     """Run a command line; give its exit code."""
     prepare_streams()
     try:
-        return launch(arguments)
+        return launch([_in_utf8(each) for each in arguments])
     except BrokenPipeError:
         return Exit.BROKEN_PIPE
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -33,6 +34,16 @@ def guarded(arguments: Sequence[str]) -> int:
         return code
 
 
+def _in_utf8(argument: str) -> str:
+    """Read an argument as UTF-8, whatever the locale made of its bytes."""
+    if argument.isascii():
+        return argument
+    try:
+        return os.fsencode(argument).decode()
+    except UnicodeError:
+        raise CommandError(f'"{clean(argument)}" is not UTF-8, as all arguments are') from None
+
+
 def _told(error: Exception) -> tuple[Exit, str]:
     match error:
         case CommandError():
@@ -41,8 +52,10 @@ def _told(error: Exception) -> tuple[Exit, str]:
             return exit_of(error), str(error)
         case CycloptsError():
             return Exit.USAGE, f"{error}\nSee: {_help_of(error)}"
+        case OSError(filename=str(name), strerror=str(why)):
+            return Exit.FAILED, f"{name}: {why}"
         case OSError():
-            return Exit.FAILED, str(error)
+            return Exit.FAILED, error.strerror or str(error)
         case _:
             return Exit.BUG, (
                 f"this is a mistake in eventflow or in the application: "

@@ -156,7 +156,14 @@ def explain(app: App) -> None:
     """Let a command that was loaded say all of its docstring, and not only its line in the list."""
     function = app.default_command
     if function is not None and function.__module__.startswith(_COMMANDS):
-        app.help = inspect.cleandoc(function.__doc__ or "")
+        app.help = _folded(inspect.cleandoc(function.__doc__ or ""))
+
+
+def _folded(text: str) -> str:
+    """Put each paragraph on one line, which the window folds, up to the list of arguments."""
+    said, arguments, listed = text.partition("\nArgs:\n")
+    paragraphs = [" ".join(each.split()) for each in said.split("\n\n")]
+    return "\n\n".join(paragraphs).rstrip() + (f"\n{arguments}{listed}" if listed else "")
 
 
 def _share_options(app: App) -> None:

@@ -67,6 +67,24 @@ def test_an_export_replaces_nothing_by_itself(shell: Shell, seed: Seed, folder: 
 
 
 @pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("missing/x.jsonl", "missing/x.jsonl: No such file or directory"),
+        (".", "Is a directory"),
+        ("/dev/full", "No space left on device"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_told_in_one_line(
+    shell: Shell, seed: Seed, output: str, told: str
+) -> None:
+    """Where no file can be made, the message names the place that was typed, and why."""
+    answer = shell("run", "export", "-o", output, "--force")
+    assert answer.code == Exit.FAILED
+    assert told in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     ("content", "code"),
     [(None, Exit.NOT_FOUND), (b"not a history\n", Exit.ALTERED), (b"", Exit.ALTERED)],
 )
@@ -143,6 +161,13 @@ def test_a_store_is_copied_and_brought_up_to_date(shell: Shell, seed: Seed) -> N
     for each in (seed.completed, seed.waiting):
         there = shell("run", "state", each, "--json", "--store", "sqlite:///copy.db")
         assert there.data == shell("run", "state", each, "--json").data
+
+
+def test_a_copy_that_would_be_gone_at_once_is_refused(shell: Shell, seed: Seed) -> None:
+    """A store in the memory of the command itself is no place to copy to."""
+    answer = shell("store", "copy", "--to", "memory://", "--yes")
+    assert answer.code == Exit.USAGE
+    assert "gone with this process" in answer.err
 
 
 def test_a_copy_asks_first_and_hides_passwords(shell: Shell, seed: Seed) -> None:
@@ -255,5 +280,6 @@ def test_a_rebuild_that_is_interrupted_changes_nothing(shell: Shell, many: int) 
     answer = rebuilding.end()
     assert answer.code == Exit.INTERRUPTED
     assert "nothing was changed" in answer.out
+    assert "Traceback" not in answer.out
     assert shell("run", "list", "--json", "--limit", "5").data == before
     assert shell("store", "verify").code == 0

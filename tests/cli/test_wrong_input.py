@@ -59,6 +59,7 @@ def test_a_wrong_value_is_refused(
         (["run", "create", "wrds"], ["asking, sleeping, words", 'Did you mean "words"?']),
         (["run", "create", "words", "--input", "@nothing.json"], ["nothing.json", "No such file"]),
         (["run", "rerun", "latest", "--from", "coun"], ["split, count", 'Did you mean "count"?']),
+        (["run", "history", "latest", "--stage", "slpit"], ['Did you mean "split"?']),
     ],
 )
 def test_what_is_not_there_is_not_found(
@@ -106,6 +107,7 @@ def test_a_wrong_url_is_explained_without_its_password(
         ("shop:workflow", Exit.NOT_FOUND, ["workflows", 'Did you mean "workflows"?']),
         ("shop:count", Exit.USAGE, ["a list of workflows"]),
         ("ill:workflows", Exit.FAILED, ["ZeroDivisionError", "ill.py, line 1"]),
+        ("torn:workflows", Exit.FAILED, ["SyntaxError: invalid syntax (/", "/torn.py, line 2); -"]),
         ("needy:workflows", Exit.FAILED, ["nowhere_to_be_found"]),
         ("odd:number", Exit.USAGE, ["is a int"]),
         ("odd:mixed", Exit.USAGE, ["a list that holds a int"]),
@@ -119,6 +121,7 @@ def test_a_wrong_application_is_explained(
 ) -> None:
     """An application that cannot be loaded is explained, with what its module offers."""
     (folder / "ill.py").write_text("1 / 0\n")
+    (folder / "torn.py").write_text("x = 1\ndef (:\n")
     (folder / "over.py").write_text("raise SystemExit(3)\n")
     (folder / "needy.py").write_text("import nowhere_to_be_found\n")
     (folder / "odd.py").write_text(
@@ -154,3 +157,12 @@ def test_a_wrong_project_file_is_explained(
     """What is wrong in pyproject.toml is said, with the file."""
     (folder / "pyproject.toml").write_text(f"[tool.eventflow]\n{section}\n")
     said(bare("run", "list"), Exit.USAGE, text, "pyproject.toml")
+
+
+def test_an_argument_is_read_as_utf8_whatever_the_locale(shell: Shell, seed: Seed) -> None:
+    """A locale without UTF-8 changes no argument, and bytes that are no UTF-8 are refused."""
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    made = shell.process("run", "create", "words", "-i", '"ü"', "-m", "who=ü", "-y", **plain)
+    assert made.code == 0, made.err
+    assert shell("run", "show", "latest", "--json").data["run"]["metadata"] == {"who": "ü"}
+    said(shell("run", "list", "-m", "who=\udcff"), Exit.USAGE, "is not UTF-8")

@@ -9,12 +9,13 @@ from cyclopts import Parameter
 from eventflow.cli import completing
 from eventflow.cli.arguments import Flag, RunName
 from eventflow.cli.exits import CommandError
-from eventflow.cli.finding import find_run
+from eventflow.cli.finding import find_run, refuse_unknown_stage
 from eventflow.cli.output import print_json, say
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.suggesting import did_you_mean
 from eventflow.core.events import EVENT_TYPES
 from eventflow.core.state import effective as effective_history
+from eventflow.core.state import replay
 from eventflow.store.envelope import Envelope
 
 
@@ -44,6 +45,8 @@ async def show_history(
     async with session.looking() as place:
         found = await find_run(place.store, run)
         history = await place.runtime.run(found.run.run_id).history()
+    if stage is not None and not any(_is_of(each, (), stage) for each in history):
+        refuse_unknown_stage(replay(history).plan, stage)
     kept = {each.version for each in effective_history(history)}
     shown = [
         each

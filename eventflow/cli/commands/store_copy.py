@@ -33,6 +33,8 @@ async def copy(
     """
     if batch < 1:
         raise CommandError(f"--batch is at least 1, not {batch}")
+    if to.startswith("memory:"):
+        raise CommandError(f"{to} is gone with this process; name a store that lasts")
     async with session.looking() as place:
         total = await newest_position(place.store)
         found = await inspect_store(to)
