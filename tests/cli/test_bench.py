@@ -8,10 +8,27 @@ from pathlib import Path
 
 import pytest
 import structlog
+from attrs import evolve
 
-from eventflow.cli.bench.figures import figure
+from eventflow.cli.bench.effort import QUICK, Part
+from eventflow.cli.bench.figures import Figure, figure
+from eventflow.cli.bench.measure import Bench
+from eventflow.store.scratch import scratch_stores
 from tests.cli.typed import Shell
 
+TINY = evolve(
+    QUICK,
+    rounds=1,
+    runs=20,
+    in_flight=(1, 5),
+    at_rest=3,
+    handovers=2,
+    claims=16,
+    backlogs=(16, 32),
+    stored=(10, 20),
+    histories=(10, 30),
+    memory=8,
+)
 SHORT = ("bench", "--quick", "--rounds", "1", "--only", "throughput", "--in-flight", "5")
 
 
@@ -20,6 +37,23 @@ def test_a_figure_tells_the_middle_and_the_ratio() -> None:
     found = figure("p", "n", "runs/s", [90.0, 100.0, 20.0], limit=[200.0, 180.0, 9.0])
     assert (found.median, found.lowest, found.highest) == (90.0, 20.0, 100.0)
     assert found.ratio == 0.5
+    assert found.grown is None
+    assert figure("p", "n", "ms", [11.0], smallest=[9.0, 10.0, 90.0]).grown == 1.1
+
+
+async def test_every_part_has_its_limit_beside_it(folder: Path) -> None:
+    """Each figure but the memory has the bare store beside it; larger sizes are compared."""
+    found: dict[str, list[Figure]] = {}
+    async with scratch_stores(f"sqlite:///{folder}/log.db") as new_store:
+        async for each in Bench(new_store, TINY, str).measure(frozenset(Part)):
+            found.setdefault(each.part, []).append(each)
+    assert list(found) == list(Part)
+    held = found.pop(Part.MEMORY)
+    assert [each.ratio for each in held] == [None] * 4
+    assert all(each.ratio for figures in found.values() for each in figures)
+    for part, first in ((Part.CLAIMS, 1), (Part.GROWTH, 1), (Part.HISTORIES, 3)):
+        grown = [each.grown is not None for each in found[part]]
+        assert grown == [False] * first + [True] * (len(grown) - first), part
 
 
 def test_the_figures_are_data(shell: Shell) -> None:
@@ -86,6 +120,19 @@ def test_an_interrupted_measurement_leaves_nothing(shell: Shell, folder: Path) -
         process.communicate(timeout=30)
     assert process.returncode == 130
     assert not scratch.exists()
+    assert sorted(folder.iterdir()) == before
+
+
+def test_an_interrupted_measurement_ends_its_processes(shell: Shell, folder: Path) -> None:
+    """Ctrl-C in a terminal reaches every process of it, and still ends with one line at once."""
+    before = sorted(folder.iterdir())
+    measuring = shell.terminal("bench", "--only", "handover", "--only", "processes", width=100)
+    measuring.wait_for("another process starts")
+    measuring.interrupt()
+    answer = measuring.end()
+    assert answer.code == 130
+    assert "Traceback" not in answer.out
+    assert answer.out.endswith("Interrupted.\n")
     assert sorted(folder.iterdir()) == before
 
 

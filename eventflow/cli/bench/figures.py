@@ -22,6 +22,7 @@ class Figure:
         highest: Of the values.
         p99: The value that one of a hundred is beyond.
         ratio: The median as a part of the median of the limit; None without a limit.
+        grown: The median as a part of that of the smallest size of the same; None of that itself.
     """
 
     part: str
@@ -32,6 +33,7 @@ class Figure:
     highest: float
     p99: float
     ratio: float | None
+    grown: float | None
     values: Sequence[float]
     limit: Sequence[float]
     against: str
@@ -45,6 +47,7 @@ def figure(
     *,
     limit: Sequence[float] = (),
     against: str = "",
+    smallest: Sequence[float] = (),
 ) -> Figure:
     """Work out the rest of a figure."""
     ordered = sorted(values)
@@ -58,6 +61,7 @@ def figure(
         highest=ordered[-1],
         p99=ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)],
         ratio=middle / statistics.median(limit) if limit else None,
+        grown=middle / statistics.median(smallest) if smallest else None,
         values=tuple(values),
         limit=tuple(limit),
         against=against,

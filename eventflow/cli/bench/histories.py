@@ -44,6 +44,13 @@ async def open_seconds(store: Store, run_id: str) -> float:
     return time.perf_counter() - started
 
 
+async def read_seconds(store: Store, run_id: str) -> float:
+    """Read a run, and do nothing with it."""
+    started = time.perf_counter()
+    await store.read([run_id])
+    return time.perf_counter() - started
+
+
 async def append_seconds(store: Store, run_id: str, signals: int) -> float:
     """Append a signal to a run again and again; the seconds that each takes."""
     clock, journal = SystemClock(), Journal(store, new_id)

@@ -1,20 +1,49 @@
 """Measures the parts of the benchmark one after another, each on stores of its own."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from types import MappingProxyType
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from eventflow.cli.bench.backlog import AT_ONCE, add_runs, claims_per_second
-from eventflow.cli.bench.bare import bare_runs_per_second, recorded
+from eventflow.cli.bench.backlog import (
+    AT_ONCE,
+    add_ended_runs,
+    add_runs,
+    bare_claims_per_second,
+    claims_per_second,
+)
+from eventflow.cli.bench.bare import (
+    Recording,
+    append_together,
+    bare_latencies,
+    bare_runs_per_second,
+    recorded,
+    recording,
+)
+from eventflow.cli.bench.effort import Effort, Part
 from eventflow.cli.bench.figures import Figure, figure
-from eventflow.cli.bench.histories import append_seconds, long_run, open_seconds
+from eventflow.cli.bench.histories import append_seconds, long_run, open_seconds, read_seconds
 from eventflow.cli.bench.memory import resident_megabytes
-from eventflow.cli.bench.processes import crowd_runs_per_second, handover_seconds
+from eventflow.cli.bench.processes import (
+    IN_FLIGHT,
+    append,
+    complete,
+    crowd_runs_per_second,
+    handover_seconds,
+    hearing_seconds,
+)
 from eventflow.cli.bench.workload import (
     CONCURRENCY,
+    EVENTS_PER_RUN,
     TRIVIAL,
     latencies,
     runs_per_second,
@@ -26,65 +55,9 @@ from eventflow.store.registry import open_store
 from eventflow.store.scratch import NewStore
 
 MILLISECONDS = 1e3
-
-
-class Part(StrEnum):
-    """What can be measured alone."""
-
-    THROUGHPUT = "throughput"
-    REST = "rest"
-    HANDOVER = "handover"
-    CLAIMS = "claims"
-    PROCESSES = "processes"
-    HISTORIES = "histories"
-    MEMORY = "memory"
-
-
-SHARED = frozenset({Part.HANDOVER, Part.PROCESSES})
-"""What needs a store that several processes can open."""
-
-
-@frozen
-class Effort:
-    """How much is measured.
-
-    Attributes:
-        rounds: How often each thing is measured.
-        runs: How many runs a round completes.
-        in_flight: How many runs are under way at once, one measurement each.
-        at_rest: How many runs are measured alone.
-        handovers: How many runs another process starts.
-        claims: How many jobs a round claims.
-        backlogs: How many jobs wait while others are claimed, one measurement each.
-        processes: How many processes work on one store.
-        histories: How long the runs are that are opened, one measurement each.
-        memory: How many runs are completed while the memory is looked at.
-    """
-
-    rounds: int = 5
-    runs: int = 1_000
-    in_flight: tuple[int, ...] = (1, 20, 100, 500)
-    at_rest: int = 200
-    handovers: int = 60
-    claims: int = 160
-    backlogs: tuple[int, ...] = (1_000, 100_000, 1_000_000)
-    processes: int = 4
-    histories: tuple[int, ...] = (10, 1_000, 10_000)
-    memory: int = 20_000
-
-
-QUICK = Effort(
-    rounds=2,
-    runs=200,
-    in_flight=(1, 100),
-    at_rest=30,
-    handovers=10,
-    claims=64,
-    backlogs=(1_000, 10_000),
-    processes=2,
-    histories=(10, 1_000),
-    memory=2_000,
-)
+MICROSECONDS = 1e6
+SIGNALS = 20
+BARE = "bare appends"
 
 
 @frozen
@@ -124,97 +97,198 @@ async def throughput(bench: Bench) -> AsyncIterator[Figure]:
             url = bench.new_store()
             bare.append(await bare_runs_per_second(url, operations[:runs], in_flight))
         name = f"{in_flight} in flight"
-        yield figure(Part.THROUGHPUT, name, "runs/s", complete, limit=bare, against="bare appends")
+        yield figure(Part.THROUGHPUT, name, "runs/s", complete, limit=bare, against=BARE)
 
 
 async def rest(bench: Bench) -> AsyncIterator[Figure]:
-    """How long one run takes while nothing else happens."""
-    bench.tell("one run at a time")
+    """How long one run takes while nothing else happens, beside its bare appends."""
+    effort = bench.effort
+    bench.tell("recording what a run appends")
+    operations = await recorded(bench.new_store(), effort.at_rest)
+    alone, bare = [], []
+    each = -(-effort.at_rest // effort.rounds)
+    store = await open_store(bench.new_store())
     async with _working(bench.new_store()) as runtime:
-        seconds = await latencies(runtime, bench.effort.at_rest)
-    yield figure(Part.REST, "created to result", "ms", [s * MILLISECONDS for s in seconds])
+        for number in range(effort.rounds):
+            bench.tell(f"one run at a time, round {number + 1} of {effort.rounds}")
+            some = operations[number * each : (number + 1) * each]
+            alone += await latencies(runtime, len(some))
+            bare += await bare_latencies(store, some)
+    await store.close()
+    yield _times(Part.REST, "created to result", alone, bare, "bare appends")
 
 
 async def handover(bench: Bench) -> AsyncIterator[Figure]:
-    """How long it takes until another process starts a run."""
-    bench.tell("another process starts what this one creates")
-    seconds = await handover_seconds(bench.new_store(), bench.effort.handovers)
-    yield figure(Part.HANDOVER, "created to started", "ms", [s * MILLISECONDS for s in seconds])
+    """How long it takes until another process starts a run, or only hears of an append."""
+    effort = bench.effort
+    started, heard = [], []
+    each = -(-effort.handovers // effort.rounds)
+    for number in range(effort.rounds):
+        told = f"round {number + 1} of {effort.rounds}"
+        bench.tell(f"another process starts what this one creates, {told}")
+        started += await handover_seconds(bench.new_store(), each)
+        bench.tell(f"another process hears of what this one appends, {told}")
+        heard += await hearing_seconds(bench.new_store(), each)
+    yield _times(Part.HANDOVER, "created to started", started, heard, "a bare append heard of")
 
 
 async def claims(bench: Bench) -> AsyncIterator[Figure]:
     """Claims a second against backlogs, from each in turn, so that the load is alike."""
     effort = bench.effort
-    stores: dict[int, Store] = {}
+    stores: dict[int, tuple[Store, Recording]] = {}
     for backlog in effort.backlogs:
         bench.tell(f"appending a backlog of {backlog:,}")
-        stores[backlog] = await open_store(bench.new_store())
-        await add_runs(stores[backlog], backlog)
+        stores[backlog] = recording(await open_store(bench.new_store()))
+        await _filled(*stores[backlog], add_runs, backlog)
+    empty = await open_store(bench.new_store())
     rates: dict[int, list[float]] = {backlog: [] for backlog in effort.backlogs}
+    bare: list[float] = []
     for number in range(3 * effort.rounds):
         bench.tell(f"claiming, round {number + 1} of {3 * effort.rounds}")
-        for backlog, store in stores.items():
+        for backlog, (store, record) in stores.items():
             rates[backlog].append(await claims_per_second(store, effort.claims))
-            await add_runs(store, effort.claims)
-    smallest = rates[effort.backlogs[0]]
+            claimed = record.taken()
+            await _filled(store, record, add_runs, effort.claims)
+        bare.append(await bare_claims_per_second(empty, claimed))
     for backlog, found in rates.items():
-        name = f"backlog of {backlog:,}, {AT_ONCE} at once"
         yield figure(
-            Part.CLAIMS, name, "claims/s", found, limit=smallest, against="smallest backlog"
+            Part.CLAIMS,
+            f"backlog of {backlog:,}, {AT_ONCE} at once",
+            "claims/s",
+            found,
+            limit=bare,
+            against=BARE,
+            smallest=_smallest(rates, backlog),
         )
-    for store in stores.values():
+    for store in (empty, *(each for each, _ in stores.values())):
         await store.close()
 
 
+async def growth(bench: Bench) -> AsyncIterator[Figure]:
+    """What an event costs in stores that hold few runs and many, in turn."""
+    effort = bench.effort
+    runs = effort.runs // 2
+    bench.tell("recording what a run appends")
+    operations = await recorded("memory://", runs * effort.rounds)
+    urls = {stored: bench.new_store() for stored in effort.stored}
+    for stored, url in urls.items():
+        bench.tell(f"a store of {stored:,} runs")
+        store = await open_store(url)
+        await add_ended_runs(store, stored)
+        await store.close()
+    costs: dict[int, list[float]] = {stored: [] for stored in urls}
+    bare: dict[int, list[float]] = {stored: [] for stored in urls}
+    for number in range(effort.rounds):
+        some = operations[number * runs : (number + 1) * runs]
+        for stored, url in urls.items():
+            told = f"round {number + 1} of {effort.rounds}"
+            bench.tell(f"completing runs beside {stored:,} others, {told}")
+            async with _working(url) as runtime:
+                rate = await runs_per_second(runtime, runs, in_flight=100)
+            limit = await bare_runs_per_second(url, some, in_flight=100)
+            costs[stored].append(MICROSECONDS / rate / EVENTS_PER_RUN)
+            bare[stored].append(MICROSECONDS / limit / EVENTS_PER_RUN)
+    for stored, found in costs.items():
+        yield figure(
+            Part.GROWTH,
+            f"an event beside {stored:,} runs",
+            "us",
+            found,
+            limit=bare[stored],
+            against=BARE,
+            smallest=_smallest(costs, stored),
+        )
+
+
 async def processes(bench: Bench) -> AsyncIterator[Figure]:
-    """Completed runs a second of several processes together."""
-    effort, rates = bench.effort, []
+    """Completed runs a second of several processes together, beside their bare appends."""
+    effort = bench.effort
+    rates: list[float] = []
+    bare: list[float] = []
     for number in range(effort.rounds):
         bench.tell(f"{effort.processes} processes, round {number + 1} of {effort.rounds}")
-        url = bench.new_store()
-        rates.append(await crowd_runs_per_second(url, effort.processes, effort.runs, 100))
-    name = f"{effort.processes} processes, 100 in flight in each"
-    yield figure(Part.PROCESSES, name, "runs/s", rates)
+        for found, work in ((rates, complete), (bare, append)):
+            url = bench.new_store()
+            found.append(await crowd_runs_per_second(url, work, effort.processes, effort.runs))
+    name = f"{effort.processes} processes, {IN_FLIGHT} in flight in each"
+    yield figure(Part.PROCESSES, name, "runs/s", rates, limit=bare, against=BARE)
 
 
 async def histories(bench: Bench) -> AsyncIterator[Figure]:
     """What opening a long run takes, and what a further event of it costs."""
     effort = bench.effort
-    store = await open_store(bench.new_store())
+    store, record = recording(await open_store(bench.new_store()))
+    twin = await open_store(bench.new_store())
+    opened: dict[int, list[float]] = {}
+    added: dict[int, list[float]] = {}
+    read: dict[int, list[float]] = {}
+    bare: dict[int, list[float]] = {}
+    runs = {}
     for events in effort.histories:
         bench.tell(f"a run of {events:,} events")
-        run_id = await long_run(store, events)
-        opened = [await open_seconds(store, run_id) for _ in range(effort.rounds)]
-        added = [await append_seconds(store, run_id, 20) for _ in range(effort.rounds)]
-        yield figure(
-            Part.HISTORIES,
-            f"open {events:,} events: read, verify, fold",
-            "ms",
-            [s * MILLISECONDS for s in opened],
-        )
-        yield figure(
-            Part.HISTORIES,
-            f"append behind {events:,} events",
-            "ms",
-            [s * MILLISECONDS for s in added],
-        )
+        runs[events] = await long_run(store, events)
+        await append_together(twin, [record.taken()], 1)
+        opened[events], added[events], read[events], bare[events] = [], [], [], []
+    for number in range(effort.rounds):
+        bench.tell(f"long runs, round {number + 1} of {effort.rounds}")
+        for events, run_id in runs.items():
+            opened[events].append(await open_seconds(store, run_id))
+            read[events].append(await read_seconds(store, run_id))
+            added[events].append(await append_seconds(store, run_id, SIGNALS))
+            bare[events].append(await append_together(twin, [record.taken()], 1) / SIGNALS)
+    for events in runs:
+        name = f"open {events:,} events: read, verify, fold"
+        yield _times(Part.HISTORIES, name, opened[events], read[events], "bare reads")
+        least = _smallest(added, events)
+        name = f"append behind {events:,} events"
+        yield _times(Part.HISTORIES, name, added[events], bare[events], BARE, smallest=least)
     await store.close()
+    await twin.close()
 
 
 async def memory(bench: Bench) -> AsyncIterator[Figure]:
     """What the process holds after more and more runs."""
-    effort, held = bench.effort, []
+    quarter = bench.effort.memory // 4
+    held: dict[int, list[float]] = {}
     async with _working(bench.new_store()) as runtime:
-        for step in range(5):
-            bench.tell(f"memory, {step * effort.memory // 4:,} of {effort.memory:,} runs")
-            if step:
-                await runs_per_second(runtime, effort.memory // 4, in_flight=100)
+        for runs in (number * quarter for number in range(1, 5)):
+            bench.tell(f"memory, {runs:,} of {bench.effort.memory:,} runs")
+            await runs_per_second(runtime, quarter, in_flight=100)
             if (now := resident_megabytes()) is not None:
-                held.append(now)
-    if held:
-        grown = [now - held[1] for now in held[2:]]
-        name = f"grown between {effort.memory // 4:,} and {effort.memory:,} runs"
-        yield evolve(figure(Part.MEMORY, name, "MB", grown), median=grown[-1])
+                held[runs] = [now]
+    for runs, found in held.items():
+        name = f"held after {runs:,} runs"
+        yield figure(Part.MEMORY, name, "MB", found, smallest=_smallest(held, runs))
+
+
+async def _filled(
+    store: Store, record: Recording, fill: Callable[[Store, int], Awaitable[None]], runs: int
+) -> None:
+    """Fill a store, and forget what that appended."""
+    await fill(store, runs)
+    record.taken()
+
+
+def _smallest(values: Mapping[int, Sequence[float]], size: int) -> Sequence[float]:
+    """Give what a size is compared with; the first size with nothing."""
+    first = next(iter(values))
+    return () if size == first else values[first]
+
+
+def _times(
+    part: Part,
+    name: str,
+    seconds: Sequence[float],
+    limit: Sequence[float],
+    against: str,
+    *,
+    smallest: Sequence[float] = (),
+) -> Figure:
+    """Work out a figure in milliseconds."""
+    values, bare, least = (
+        [each * MILLISECONDS for each in some] for some in (seconds, limit, smallest)
+    )
+    return figure(part, name, "ms", values, limit=bare, against=against, smallest=least)
 
 
 @asynccontextmanager
@@ -232,6 +306,7 @@ _MEASURES: Mapping[Part, Callable[[Bench], AsyncIterator[Figure]]] = MappingProx
         Part.REST: rest,
         Part.HANDOVER: handover,
         Part.CLAIMS: claims,
+        Part.GROWTH: growth,
         Part.PROCESSES: processes,
         Part.HISTORIES: histories,
         Part.MEMORY: memory,

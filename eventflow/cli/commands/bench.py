@@ -8,8 +8,9 @@ from typing import Annotated
 from attrs import evolve, frozen
 from cyclopts import Parameter
 
+from eventflow.cli.bench.effort import QUICK, SHARED, Effort, Part
 from eventflow.cli.bench.figures import Figure
-from eventflow.cli.bench.measure import QUICK, SHARED, Bench, Effort, Part
+from eventflow.cli.bench.measure import Bench
 from eventflow.cli.exits import CommandError
 from eventflow.cli.log_options import Logs
 from eventflow.cli.logs import configure_logs

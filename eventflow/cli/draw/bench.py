@@ -15,8 +15,8 @@ def draw_figures(figures: Sequence[Figure]) -> None:
     screen = console()
     wide = screen.width >= _ROOM_FOR_SPREAD
     spread = ("lowest", "highest", "p99") if wide else ()
-    headers = ("part", "measured", "median", "unit", *spread, "ratio")
-    drawn = table(*headers, right=("median", *spread))
+    headers = ("part", "measured", "median", "unit", *spread, "ratio", "grown")
+    drawn = table(*headers, right=("median", *spread, "grown"))
     for each in figures:
         beside = (each.lowest, each.highest, each.p99) if wide else ()
         drawn.add_row(
@@ -26,6 +26,7 @@ def draw_figures(figures: Sequence[Figure]) -> None:
             each.unit,
             *map(_number, beside),
             "" if each.ratio is None else f"{each.ratio:.0%} of {each.against}",
+            "" if each.grown is None else f"{each.grown:.0%}",
         )
     screen.print(drawn)
 
