@@ -17,7 +17,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from eventflow.core.references import is_key
 from eventflow.errors import BlobNotFound, StoreUnavailable
@@ -42,6 +41,8 @@ async def connect(url: str) -> "FolderBlobs":
         ValueError: The URL names no folder of this machine.
         StoreUnavailable: The folder cannot be created or written.
     """
+    from urllib.request import url2pathname  # noqa: PLC0415 - it loads http.client
+
     parts = urlsplit(url)
     if parts.netloc not in {"", "localhost"}:
         raise ValueError("a folder of another machine is named by where it is mounted here")
