@@ -51,10 +51,16 @@ async def read_seconds(store: Store, run_id: str) -> float:
     return time.perf_counter() - started
 
 
-async def append_seconds(store: Store, run_id: str, signals: int) -> float:
-    """Append a signal to a run again and again; the seconds that each takes."""
-    clock, journal = SystemClock(), Journal(store, new_id)
+async def folded(store: Store, run_id: str) -> Journal:
+    """Give a journal that has a run in memory, as that of a worker that has it in hand."""
+    journal = Journal(store, new_id)
     await journal.state(run_id)
+    return journal
+
+
+async def append_seconds(journal: Journal, run_id: str, signals: int) -> float:
+    """Append a signal to a run again and again; the seconds that each takes."""
+    clock = SystemClock()
     started = time.perf_counter()
     for _ in range(signals):
         command = ReceiveSignal(now=clock.now(), name="bench", payload=None)

@@ -31,7 +31,13 @@ from eventflow.cli.bench.bare import (
 )
 from eventflow.cli.bench.effort import Effort, Part
 from eventflow.cli.bench.figures import Figure, figure
-from eventflow.cli.bench.histories import append_seconds, long_run, open_seconds, read_seconds
+from eventflow.cli.bench.histories import (
+    append_seconds,
+    folded,
+    long_run,
+    open_seconds,
+    read_seconds,
+)
 from eventflow.cli.bench.memory import resident_megabytes
 from eventflow.cli.bench.processes import (
     IN_FLIGHT,
@@ -230,11 +236,15 @@ async def histories(bench: Bench) -> AsyncIterator[Figure]:
         await append_together(twin, [record.taken()], 1)
         opened[events], added[events], read[events], bare[events] = [], [], [], []
     for number in range(effort.rounds):
-        bench.tell(f"long runs, round {number + 1} of {effort.rounds}")
+        bench.tell(f"opening long runs, round {number + 1} of {effort.rounds}")
         for events, run_id in runs.items():
             opened[events].append(await open_seconds(store, run_id))
             read[events].append(await read_seconds(store, run_id))
-            added[events].append(await append_seconds(store, run_id, SIGNALS))
+    journals = {events: await folded(store, run_id) for events, run_id in runs.items()}
+    for number in range(3 * effort.rounds):
+        bench.tell(f"appending to long runs, round {number + 1} of {3 * effort.rounds}")
+        for events, run_id in runs.items():
+            added[events].append(await append_seconds(journals[events], run_id, SIGNALS))
             bare[events].append(await append_together(twin, [record.taken()], 1) / SIGNALS)
     for events in runs:
         name = f"open {events:,} events: read, verify, fold"

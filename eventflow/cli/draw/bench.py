@@ -36,4 +36,5 @@ def _number(value: float) -> str:
     size = abs(value)
     if size >= 100:  # noqa: PLR2004 - three digits say enough
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 1 else f"{value:.2f}"
+    digits = 1 if size >= 1 else 2 if size >= 0.1 else 3  # noqa: PLR2004 - as above
+    return f"{value:.{digits}f}"
