@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.architecture.sources import ROOT
 from tests.benchmarks.compare.matches import matches
-from tests.benchmarks.compare.page import BEGIN, END, Result, Results, targets, write_page
+from tests.benchmarks.compare.page import BEGIN, END, Growth, Result, Results, targets, write_page
 
 
 def results(**medians: dict[str, float]) -> Results:
@@ -15,11 +15,12 @@ def results(**medians: dict[str, float]) -> Results:
             each.title,
             each.unit,
             {**dict.fromkeys(each.counts, 1.0), **medians.get(each.id.replace("-", "_"), {})},
-            {},
+            dict.fromkeys(each.counts, (1.0, 1.0)),
         )
         for each in matches()
     ]
-    return Results(found, {"dbos": "1"}, "3.11", 2, (0.0, 0.0), 3)
+    growths = [Growth("an event beside 9 runs", 1.2)]
+    return Results(found, growths, 0.1, {"dbos": "1"}, "3.11", 2, (0.0, 0.0), 3)
 
 
 def test_a_target_is_the_ratio_of_two_medians() -> None:
@@ -30,7 +31,14 @@ def test_a_target_is_the_ratio_of_two_medians() -> None:
     throughput, latency, limit, *_ = targets(found)
     assert (throughput.ratio, throughput.met) == (40.0, True)
     assert (latency.ratio, latency.met) == (2.5, False)
-    assert limit.ratio == 400.0
+    assert limit.ratio == 1.0
+
+
+def test_what_grows_and_what_an_import_takes_have_upper_bounds() -> None:
+    """A cost that grows by more than a tenth is missed; a quick import is reached."""
+    *_, growth, imported = targets(results())
+    assert (growth.ratio, growth.aim, growth.met) == (1.2, "at most 1.1", False)
+    assert (imported.ratio, imported.aim, imported.met) == (100.0, "at most 150", True)
 
 
 def test_only_the_figures_of_the_page_are_written_anew(tmp_path: Path) -> None:

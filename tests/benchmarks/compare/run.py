@@ -24,16 +24,17 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from attrs import frozen
 
+from tests.benchmarks import importing
 from tests.benchmarks.compare.contender import Task
-from tests.benchmarks.compare.matches import EVENTFLOW, Match, matches
-from tests.benchmarks.compare.page import Result, Results, write_page
+from tests.benchmarks.compare.matches import BARE, EVENTFLOW, Match, matches
+from tests.benchmarks.compare.page import Growth, Result, Results, write_page
 from tests.benchmarks.compare.plots import draw
 from tests.postgres_server import running_server
 
 MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         EVENTFLOW: ("with_eventflow",),
-        "bare appends": ("with_eventflow",),
+        BARE: ("with_eventflow", "--bare"),
         "DBOS": ("with_dbos",),
         "DBOS, queued": ("with_dbos", "--queue"),
         "procrastinate": ("with_procrastinate",),
@@ -41,6 +42,7 @@ MODULES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "eventsourcing": ("with_eventsourcing",),
     }
 )
+DATABASES: Mapping[str, str] = MappingProxyType({"sqlite": "SQLite", "postgresql": "PostgreSQL"})
 PAGE = Path("docs/explanation/compared-with-peers.md")
 PEERS = ("dbos", "eventsourcing", "pgqueuer", "procrastinate")
 LONGEST = 300.0
@@ -108,6 +110,21 @@ def result_of(match: Match, databases: Databases, rounds: int, share: float) -> 
     )
 
 
+def growth_on(kind: str, databases: Databases, quick: bool) -> list[Growth]:  # noqa: FBT001 - as it was typed
+    """Let `eventflow bench` measure what grows with a store, and with a run."""
+    command = [sys.executable, "-m", "eventflow", "bench", "--json", "--store"]
+    command += [databases.fresh(kind), "--only", "growth", "--only", "histories"]
+    print(f"what grows with a store, and with a run: {DATABASES[kind]}", flush=True)
+    done = subprocess.run(
+        [*command, *(["--quick"] if quick else [])], stdout=subprocess.PIPE, check=True
+    )
+    return [
+        Growth(f"{each['name']}, {DATABASES[kind]}", each["grown"])
+        for each in json.loads(done.stdout)["figures"]
+        if each["grown"] is not None
+    ]
+
+
 def main() -> None:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -121,8 +138,13 @@ def main() -> None:
         server = stack.enter_context(running_server(fsync=True)).url()
         databases = Databases(folder, server, count(1))
         found = [result_of(match, databases, rounds, share) for match in matches()]
+        grown = [each for kind in DATABASES for each in growth_on(kind, databases, given.quick)]
+    print("importing eventflow", flush=True)
+    imported = statistics.median(importing.measured().clock)
     results = Results(
         results=found,
+        growths=grown,
+        imported=imported,
         versions={name: version(name) for name in PEERS},
         python=platform.python_version(),
         processors=os.cpu_count() or 1,

@@ -1,6 +1,7 @@
 """eventflow: runs of three trivial stages, wide runs for stages a second, and bare appends."""
 
 import asyncio
+import sys
 import time
 from typing import Any
 
@@ -18,10 +19,12 @@ from eventflow.runtime.runtime import Runtime
 from tests.benchmarks.compare.contender import Task, main
 from tests.benchmarks.workload import quiet_logs
 
+BARE = "--bare"
+
 
 async def contend(task: Task) -> list[float]:
     """Do what the task says."""
-    if task.measure == "limit":
+    if BARE in sys.argv:
         operations = await recorded("memory://", task.count)
         return [await bare_runs_per_second(task.url, operations, task.in_flight)]
     async with Runtime(task.url, [TRIVIAL], concurrency=CONCURRENCY) as runtime:
