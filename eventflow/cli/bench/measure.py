@@ -56,7 +56,7 @@ from eventflow.cli.bench.workload import (
     warm_up,
 )
 from eventflow.runtime.runtime import Runtime
-from eventflow.store.contract import Store
+from eventflow.store.contract import Operation, Store
 from eventflow.store.registry import open_store
 from eventflow.store.scratch import NewStore
 
@@ -149,6 +149,7 @@ async def claims(bench: Bench) -> AsyncIterator[Figure]:
     empty = await open_store(bench.new_store())
     rates: dict[int, list[float]] = {backlog: [] for backlog in effort.backlogs}
     bare: list[float] = []
+    claimed: Sequence[Operation] = ()
     for number in range(3 * effort.rounds):
         bench.tell(f"claiming, round {number + 1} of {3 * effort.rounds}")
         for backlog, (store, record) in stores.items():
