@@ -1,7 +1,7 @@
 """Where the database is, as one URL says it; a password is never shown in a repr or a message."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -11,6 +11,7 @@ from eventflow.store.registry import redact
 
 DEFAULT_SCHEMA = "eventflow"
 LONGEST_NAME = 63
+SHORTEST_LIMIT = 0.1
 
 _DRIVER_PARAMETERS = frozenset(
     {
@@ -57,12 +58,25 @@ T = TypeVar("T")
 
 
 @frozen
+class Host:
+    """One of the servers that a URL names.
+
+    Attributes:
+        name: What it is called in errors.
+        dsn: What the driver gets; it may hold a password.
+    """
+
+    name: str
+    dsn: str = field(repr=False)
+
+
+@frozen
 class Address:
     """What a URL asks for.
 
     Attributes:
         shown: The URL without passwords.
-        dsn: What the driver gets; it may hold a password.
+        hosts: The servers, in the order in which they are tried.
         schema: The schema that holds the tables.
         pool_size: How many connections serve reads, at most.
         statement_cache_size: How many prepared statements a connection keeps; 0 behind a pooler
@@ -70,14 +84,14 @@ class Address:
         listen: Whether to be woken by notifications; otherwise the store polls.
         target_session_attrs: Which of several hosts will do.
         application_name: What the server calls the connections.
-        connect_timeout: Seconds to wait for one connection.
+        connect_timeout: Seconds to wait for a connection to one host.
         command_timeout: Seconds to wait for one statement.
         retry_timeout: Seconds to try again while the database is away.
         secrets: The passwords, so that they can be hidden.
     """
 
     shown: str
-    dsn: str = field(repr=False)
+    hosts: tuple[Host, ...]
     schema: str = DEFAULT_SCHEMA
     pool_size: int = 4
     statement_cache_size: int = 100
@@ -134,7 +148,7 @@ def parse_address(url: str) -> Address:
     quoted(schema)
     return Address(
         shown=redact(url),
-        dsn=_dsn(parts, given),
+        hosts=tuple(_hosts(parts, given)),
         schema=schema,
         pool_size=_number(given, "pool_size", 4, least=1),
         statement_cache_size=cache,
@@ -143,8 +157,8 @@ def parse_address(url: str) -> Address:
             given, "target_session_attrs", {name: name for name in _SESSIONS}, default="read-write"
         ),
         application_name=given.get("application_name", "eventflow"),
-        connect_timeout=_seconds(given, "connect_timeout", 5.0),
-        command_timeout=_seconds(given, "command_timeout", 15.0),
+        connect_timeout=_limit(given, "connect_timeout", 5.0),
+        command_timeout=_limit(given, "command_timeout", 15.0),
         retry_timeout=_seconds(given, "retry_timeout", 10.0),
         secrets=_secrets(parts, given),
     )
@@ -192,6 +206,13 @@ def _seconds(given: Mapping[str, str], name: str, default: float) -> float:
     return float(text)
 
 
+def _limit(given: Mapping[str, str], name: str, default: float) -> float:
+    seconds = _seconds(given, name, default)
+    if seconds < SHORTEST_LIMIT:
+        raise ValueError(f"{name} in the PostgreSQL URL is at least {SHORTEST_LIMIT} seconds")
+    return seconds
+
+
 def _choice(given: Mapping[str, str], name: str, choices: Mapping[str, T], default: str) -> T:
     text = given.get(name, default)
     if text not in choices:
@@ -201,13 +222,55 @@ def _choice(given: Mapping[str, str], name: str, choices: Mapping[str, T], defau
     return choices[text]
 
 
-def _dsn(parts: SplitResult, given: Mapping[str, str]) -> str:
+def _hosts(parts: SplitResult, given: Mapping[str, str]) -> Iterator[Host]:
+    """Give one URL for each host, wherever they are named: in their place or as a parameter.
+
+    The driver could take them all at once, but has one limit of time for all: a first host that
+    takes connections and never answers would hide the others.
+    """
     kept = {name: value for name, value in given.items() if name in _DRIVER_PARAMETERS}
-    return _joined("postgresql", parts.netloc, parts.path, urlencode(kept))
+    user, at, places = parts.netloc.rpartition("@")
+    if places:
+        if {"host", "port"} & set(kept):
+            raise ValueError(
+                "the PostgreSQL URL names hosts in two ways: write host1:port1,host2:port2 "
+                "behind // or host= and port=, not both"
+            )
+        for place in places.split(","):
+            yield Host(_checked(place), _joined(f"{user}{at}{place}", parts.path, kept))
+        return
+    for named in _named(kept.pop("host", ""), kept.pop("port", "")):
+        name = ":".join(named.values())
+        yield Host(name, _joined(f"{user}{at}", parts.path, kept | named))
 
 
-def _joined(scheme: str, netloc: str, path: str, query: str) -> str:
-    return f"{scheme}://{netloc}{path}" + (query and f"?{query}")
+def _named(hosts: str, ports: str) -> Iterator[dict[str, str]]:
+    """Give the parameters of each host; nothing stands for what the driver finds by itself."""
+    names, numbers = hosts.split(","), ports.split(",")
+    if len(numbers) not in {1, len(names)}:
+        raise ValueError(
+            f"the PostgreSQL URL names {len(names)} hosts and {len(numbers)} ports: "
+            "one port is for all, or each host has its own"
+        )
+    for name, number in zip(names, numbers * (len(names) // len(numbers)), strict=True):
+        _checked(f"{name}:{number}" if number else name or "localhost")
+        yield {key: value for key, value in (("host", name), ("port", number)) if value}
+
+
+def _checked(place: str) -> str:
+    name, colon, port = place.rpartition(":")
+    if not colon or port.endswith("]"):
+        name, port = place, "5432"
+    if not name or not port.isdecimal():
+        raise ValueError(
+            "the PostgreSQL URL has an empty host, or a port that is not a number; "
+            "write host1:port1,host2:port2"
+        )
+    return place
+
+
+def _joined(netloc: str, path: str, query: Mapping[str, str]) -> str:
+    return f"postgresql://{netloc}{path}" + (f"?{urlencode(query)}" if query else "")
 
 
 def _secrets(parts: SplitResult, given: Mapping[str, str]) -> tuple[str, ...]:

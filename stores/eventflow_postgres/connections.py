@@ -2,14 +2,14 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
 
 from eventflow.errors import StoreUnavailable
-from eventflow_postgres.address import Address
-from eventflow_postgres.failures import Remedy, remedy_for
+from eventflow_postgres.address import Address, Host
+from eventflow_postgres.failures import Remedy, needs_a_session, remedy_for
 
 if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -21,6 +21,10 @@ Work: TypeAlias = Callable[[Connection], Awaitable[T]]
 
 FIRST_PAUSE = 0.02
 LONGEST_PAUSE = 1.0
+
+
+class NoHostWillDo(ConnectionError):
+    """None of several hosts can be used; the message has the reason of each."""
 
 
 class Connections:
@@ -68,10 +72,9 @@ class Connections:
             raise StoreUnavailable(f"the store {self._address.shown} is closed")
 
     async def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, at the same time: a server that hangs costs one second."""
         self._closed = True
-        for link in (self._writer, *self._readers):
-            await link.close()
+        await asyncio.gather(*(link.close() for link in (self._writer, *self._readers)))
 
     async def _read(self, work: Work[T]) -> T:
         link = await self._idle.get()
@@ -112,12 +115,12 @@ class Link:
         async with self._lock:
             if self._closed:
                 raise asyncpg.InterfaceError("the connection was closed")
-            if self._connection is None or self._connection.is_closed():
-                self._connection = await connect(self._address)
+            connection = await self._connected()
             try:
-                return await work(self._connection)
-            except Exception as error:
-                if remedy_for(error) is Remedy.RECONNECT:
+                return await work(connection)
+            except BaseException as error:
+                # After a cancellation whoever comes next would wait for the server to confirm it.
+                if not isinstance(error, Exception) or remedy_for(error) is Remedy.RECONNECT:
                     self._drop()
                 raise
 
@@ -132,6 +135,15 @@ class Link:
             self._drop()
         self._connection = None
 
+    async def _connected(self) -> Connection:
+        if self._connection is None or self._connection.is_closed():
+            connection = await connect(self._address)
+            if self._closed:  # meanwhile, by somebody who did not wait for this
+                connection.terminate()
+                raise asyncpg.InterfaceError("the connection was closed")
+            self._connection = connection
+        return self._connection
+
     def _drop(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
@@ -140,6 +152,32 @@ class Link:
 
 async def connect(address: Address) -> Connection:
     """Open one connection, to the first host that will do."""
+    failed: list[tuple[Host, Exception]] = []
+    for host, session in _candidates(address):
+        try:
+            return await _connect_to(host, session, address)
+        except Exception as error:
+            if remedy_for(error) is not Remedy.RECONNECT:
+                raise
+            failed.append((host, error))
+    if len(address.hosts) == 1:
+        raise failed[-1][1]
+    raise NoHostWillDo(
+        "; ".join(f"{host.name}: {type(error).__name__}: {error}" for host, error in failed)
+    )
+
+
+def _candidates(address: Address) -> Iterator[tuple[Host, str]]:
+    """Give the hosts with the session that is asked of each: a mere wish first, then anything."""
+    wanted = address.target_session_attrs
+    if wanted != "prefer-standby" or len(address.hosts) == 1:
+        yield from ((host, wanted) for host in address.hosts)
+        return
+    for session in ("standby", "any"):
+        yield from ((host, session) for host in address.hosts)
+
+
+async def _connect_to(host: Host, session: str, address: Address) -> Connection:
     settings = {"application_name": address.application_name}
     if not address.pooled:
         settings |= {
@@ -149,9 +187,9 @@ async def connect(address: Address) -> Connection:
             "lock_timeout": "5s",
             "statement_timeout": f"{round(1000 * address.command_timeout)}ms",
         }
-    options: dict[str, Any] = {"target_session_attrs": address.target_session_attrs}
+    options: dict[str, Any] = {"target_session_attrs": session}
     return await asyncpg.connect(
-        address.dsn,
+        host.dsn,
         timeout=address.connect_timeout,
         command_timeout=address.command_timeout + 1.0,
         statement_cache_size=address.statement_cache_size,
@@ -163,7 +201,7 @@ async def connect(address: Address) -> Connection:
 def unavailable(address: Address, error: Exception) -> StoreUnavailable:
     """Say which database is away and why, without passwords."""
     reason = address.redact(str(error)) or "no answer in time"
-    if isinstance(error, asyncpg.ProtocolViolationError):
+    if needs_a_session(error):
         reason += "; behind a pooler such as PgBouncer, add statement_cache_size=0 to the URL"
     return StoreUnavailable(f"{address.shown}: {type(error).__name__}: {reason}")
 

@@ -29,6 +29,7 @@ _RECONNECT = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,  # its disk, mostly
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
     asyncpg.InterfaceError,
@@ -43,15 +44,27 @@ _GIVE_UP = (
     asyncpg.InvalidSchemaNameError,
     asyncpg.ClientConfigurationError,
     ssl.SSLCertVerificationError,
-    asyncpg.ProtocolViolationError,  # a pooler refuses the settings of a session
 )
+_SETTING_REFUSED = "unsupported startup parameter"
+
+
+def needs_a_session(error: Exception) -> bool:
+    """Tell whether a pooler that gives each transaction another connection is the reason.
+
+    It has the same code for all that it says, also when its server has gone away.
+    """
+    if isinstance(error, asyncpg.ProtocolViolationError):
+        return _SETTING_REFUSED in str(error)
+    return isinstance(
+        error, asyncpg.InvalidSQLStatementNameError | asyncpg.DuplicatePreparedStatementError
+    )
 
 
 def remedy_for(error: Exception) -> Remedy:
     """Tell what to do after an error of the driver."""
     if isinstance(error, _REPEAT):
         return Remedy.REPEAT
-    if isinstance(error, _GIVE_UP):
+    if isinstance(error, _GIVE_UP) or needs_a_session(error):
         return Remedy.GIVE_UP
     # The driver's own complaint about an argument is an interface error and a ValueError.
     if isinstance(error, _RECONNECT) and not isinstance(error, ValueError):

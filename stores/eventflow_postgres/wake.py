@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
+import asyncpg
 import structlog
 
 from eventflow_postgres.address import Address
@@ -73,7 +74,8 @@ class Bell:
     """Tells other processes about appends, and hears of theirs, off the write path.
 
     One connection of its own listens, notifies and now and then looks at the position. Where
-    listening is in vain, as behind a pooler or while the connection is lost, it looks often.
+    listening is refused or in vain, as on a standby or behind a pooler, it looks often, and asks
+    again from time to time.
     """
 
     def __init__(self, address: Address, waiters: Waiters, channel: str) -> None:
@@ -83,7 +85,9 @@ class Bell:
         self._channel = channel
         self._position_query = f"SELECT position FROM {address.quoted_schema}.counter"  # noqa: S608 - the name is quoted
         self._listening: Connection | None = None
-        self._own_pid = 0
+        self._asked: Connection | None = None
+        self._ask_again = 0.0
+        self._told = 0
         self._misses = 0
         self._lost = False
         self._look_now = asyncio.Event()
@@ -123,7 +127,7 @@ class Bell:
             try:
                 await self._link.use(self._look)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                self._listening = None
+                self._asked = self._listening = None
                 self._tell_lost(error)
                 await asyncio.sleep(jittered(pause))
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -136,28 +140,47 @@ class Bell:
 
     async def _look(self, connection: Connection) -> None:
         """Listen if this connection does not yet, then read the position."""
-        listened = connection is self._listening or not self._wants_to_listen
-        if not listened:
-            await connection.add_listener(self._channel, self._hear)
-            connection.add_termination_listener(self._connection_ended)
-            self._listening, self._own_pid = connection, connection.get_server_pid()
+        listened = connection is self._listening
+        if self._wants_to_listen and not (listened and self._hearing):
+            await self._listen(connection)
         unheard = self._waiters.advance(await connection.fetchval(self._position_query))
         self._misses = self._misses + 1 if unheard and listened else self._misses
-        if not listened:
+        if connection is self._listening or not self._wants_to_listen:
             self._tell_restored()
 
-    def _hear(self, connection: object, sender: int, channel: str, payload: object) -> None:
-        """Take note of a position; what this connection told itself proves nothing."""
-        del channel
+    async def _listen(self, connection: Connection) -> None:
+        """Ask for notifications, on the same connection only now and then."""
+        now = asyncio.get_running_loop().time()
+        if connection is self._asked and now < self._ask_again:
+            return
+        self._asked, self._ask_again = connection, now + LONGEST_PAUSE
+        connection.add_termination_listener(self._connection_ended)
+        try:
+            await connection.remove_listener(self._channel, self._hear)
+            await connection.add_listener(self._channel, self._hear)
+        except asyncpg.PostgresError as error:
+            if connection.is_closed():
+                raise
+            self._tell_lost(error)
+        else:
+            self._listening = connection
+
+    def _hear(self, connection: object, sender: object, channel: str, payload: object) -> None:
+        """Take note of a position; what this process may have told itself proves nothing.
+
+        A pooler may deliver that, and nothing else; and it hides whose it is.
+        """
+        del sender, channel
         text = str(payload)
-        if self._listening is connection and sender != self._own_pid:
+        if not text.isdecimal():
+            return
+        if self._listening is connection and int(text) > self._told:
             self._misses = 0
-        if text.isdecimal():
-            self._waiters.advance(int(text))
+        self._waiters.advance(int(text))
 
     def _connection_ended(self, connection: object) -> None:
-        if self._listening is connection:
-            self._listening = None
+        if self._asked is connection:
+            self._asked = self._listening = None
             self._look_now.set()
 
     async def _tell(self) -> None:
@@ -177,10 +200,11 @@ class Bell:
     async def _notify(self, connection: Connection) -> None:
         """Notify once for all that was appended; such a commit need not wait for a disk."""
         self._to_tell.clear()
+        self._told = self._waiters.latest
         await connection.execute(
             "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)",
             self._channel,
-            str(self._waiters.latest),
+            str(self._told),
         )
 
     def _tell_lost(self, error: Exception) -> None:

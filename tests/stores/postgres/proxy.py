@@ -1,4 +1,7 @@
-"""A proxy on loopback that cuts connections at a chosen byte of what is asked or answered."""
+"""A proxy on loopback that cuts connections at a chosen byte of what is asked or answered.
+
+It can freeze as well, like a host that vanishes: it takes connections and passes nothing on.
+"""
 
 import asyncio
 import contextlib
@@ -25,9 +28,19 @@ class Proxy:
     cut_asked_after: int | None = None
     cuts: int = 0
     _writers: set[asyncio.StreamWriter] = field(factory=set, init=False)
+    _thawed: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    def freeze(self) -> None:
+        """Pass nothing on, and say nothing."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """Pass on what was held back, and what comes."""
+        self._thawed.set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until one of its ends goes away."""
+        await self._thawed.wait()
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         both = {writer, server_writer}
         self._writers |= both
@@ -41,6 +54,7 @@ class Proxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            await self._thawed.wait()
             if self.cut_asked_after is not None and len(data) > self.cut_asked_after:
                 writer.write(data[: self.cut_asked_after])
                 self._cut()
@@ -53,6 +67,7 @@ class Proxy:
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
+            await self._thawed.wait()
             if self.cut_after is not None and len(data) > self.cut_after:
                 writer.write(data[: self.cut_after])
                 self._cut()
@@ -74,11 +89,13 @@ class Proxy:
 async def proxy_to(port: int) -> AsyncIterator[Proxy]:
     """Run a proxy to a port on loopback."""
     proxy = Proxy(port)
+    proxy.thaw()
     server = await asyncio.start_server(proxy.connected, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
         server.close()
+        proxy.thaw()
         proxy._cut()
         await asyncio.sleep(0.01)

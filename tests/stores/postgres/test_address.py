@@ -20,7 +20,60 @@ def test_own_parameters_are_read_and_kept_from_the_driver() -> None:
     """Parameters of the store are taken out of what the driver gets."""
     address = parse_address("postgres://h/db?schema=my%20log&pool_size=7&sslmode=disable")
     assert (address.schema, address.pool_size) == ("my log", 7)
-    assert address.dsn == "postgresql://h/db?sslmode=disable"
+    assert [host.dsn for host in address.hosts] == ["postgresql://h/db?sslmode=disable"]
+
+
+@pytest.mark.parametrize(
+    ("url", "dsns"),
+    [
+        (
+            f"postgresql://a:{SECRET}@one:1,[::1]:2,two/db?sslmode=require&pool_size=2",
+            [
+                f"postgresql://a:{SECRET}@one:1/db?sslmode=require",
+                f"postgresql://a:{SECRET}@[::1]:2/db?sslmode=require",
+                f"postgresql://a:{SECRET}@two/db?sslmode=require",
+            ],
+        ),
+        (
+            "postgresql:///db?host=one,/run/two&port=1,2&user=a",
+            [
+                "postgresql:///db?user=a&host=one&port=1",
+                "postgresql:///db?user=a&host=%2Frun%2Ftwo&port=2",
+            ],
+        ),
+        (
+            "postgresql://a@/db?host=one,two&port=7",
+            ["postgresql://a@/db?host=one&port=7", "postgresql://a@/db?host=two&port=7"],
+        ),
+        (
+            "postgresql:///db?host=one,two",
+            ["postgresql:///db?host=one", "postgresql:///db?host=two"],
+        ),
+        ("postgresql:///db", ["postgresql:///db"]),
+        ("postgresql:///db?service=mine", ["postgresql:///db?service=mine"]),
+    ],
+    ids=["places", "parameters", "one port", "no port", "nothing", "service"],
+)
+def test_each_host_has_a_url_of_its_own(url: str, dsns: list[str]) -> None:
+    """Wherever hosts are named, the driver gets them one by one, with all other parameters."""
+    assert [host.dsn for host in parse_address(url).hosts] == dsns
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://a@one,,two/db",
+        "postgresql://a@one:x/db",
+        "postgresql://a@:5432/db",
+        "postgresql:///db?host=one,two,three&port=1,2",
+        "postgresql:///db?host=one,&port=1",
+        "postgresql:///db?host=one&port=x",
+    ],
+)
+def test_hosts_that_make_no_sense_are_refused(url: str) -> None:
+    """An empty host, a port that is none, and ports that do not fit the hosts are named."""
+    with pytest.raises(ValueError, match="the PostgreSQL URL"):
+        parse_address(url)
 
 
 def test_a_store_behind_a_pooler_polls() -> None:
@@ -36,6 +89,10 @@ def test_a_store_behind_a_pooler_polls() -> None:
         ("pool_size=0", "pool_size"),
         ("pool_size=many", "pool_size"),
         ("retry_timeout=-1", "retry_timeout"),
+        ("command_timeout=0", "command_timeout"),
+        ("connect_timeout=0", "connect_timeout"),
+        ("host=other", "in two ways"),
+        ("port=5433", "in two ways"),
         ("listen=maybe", "listen"),
         ("target_session_attrs=best", "target_session_attrs"),
         ("schema=", "schema"),

@@ -207,6 +207,11 @@ async def test_nothing_acknowledged_is_lost_in_a_failover(server: Server) -> Non
         (asyncpg.DiskFullError("x"), Remedy.RECONNECT),
         (asyncpg.ReadOnlySQLTransactionError("x"), Remedy.RECONNECT),
         (asyncpg.InterfaceError("connection is closed"), Remedy.RECONNECT),
+        (asyncpg.PostgresIOError("x"), Remedy.RECONNECT),
+        (asyncpg.ProtocolViolationError("server conn crashed?"), Remedy.RECONNECT),
+        (asyncpg.ProtocolViolationError("unsupported startup parameter: jit"), Remedy.GIVE_UP),
+        (asyncpg.InvalidSQLStatementNameError("x"), Remedy.GIVE_UP),
+        (asyncpg.DuplicatePreparedStatementError("x"), Remedy.GIVE_UP),
         (asyncpg.InvalidPasswordError("x"), Remedy.GIVE_UP),
         (asyncpg.InsufficientPrivilegeError("x"), Remedy.GIVE_UP),
         (asyncpg.UndefinedTableError("x"), Remedy.GIVE_UP),
@@ -221,9 +226,21 @@ def test_each_error_has_its_remedy(error: Exception, remedy: Remedy) -> None:
     assert remedy_for(error) is remedy
 
 
-def test_a_pooler_that_refuses_settings_is_explained() -> None:
-    """The error of a pooler in transaction mode says what to add to the URL."""
-    error = asyncpg.ProtocolViolationError("unsupported startup parameter: jit")
+@pytest.mark.parametrize(
+    "error",
+    [
+        asyncpg.ProtocolViolationError("unsupported startup parameter: jit"),
+        asyncpg.InvalidSQLStatementNameError("prepared statement does not exist"),
+    ],
+)
+def test_a_pooler_that_needs_another_url_is_explained(error: Exception) -> None:
+    """What a pooler in transaction mode does not bear says what to add to the URL."""
     told = unavailable(parse_address("postgresql://h/db"), error)
     assert "add statement_cache_size=0 to the URL" in str(told)
-    assert remedy_for(error) is Remedy.GIVE_UP
+
+
+def test_a_pooler_whose_server_is_away_is_not_explained_away() -> None:
+    """It uses the same code for that, and nothing in the URL would help."""
+    error = asyncpg.ProtocolViolationError("server conn crashed?")
+    told = unavailable(parse_address("postgresql://h/db"), error)
+    assert str(told) == "postgresql://h/db: ProtocolViolationError: server conn crashed?"

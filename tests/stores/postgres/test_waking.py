@@ -23,6 +23,11 @@ async def waited(store: PostgresStore, other: PostgresStore) -> float:
     return time.monotonic() - begun
 
 
+def hears(store: PostgresStore) -> bool:
+    """Tell whether a store believes that notifications reach it."""
+    return store._bell._hearing
+
+
 @pytest.mark.parametrize("listen", ["true", "false"])
 async def test_an_append_elsewhere_wakes(
     postgres_url: str, store: PostgresStore, listen: str
@@ -57,17 +62,24 @@ async def test_a_lost_listener_comes_back(
         await waiting.close()
 
 
-async def test_a_deaf_listener_polls(
-    postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+async def test_a_deaf_listener_polls_and_hears_again(
+    postgres_url: str, store: PostgresStore
 ) -> None:
-    """A store whose notifications do not arrive notices that, and polls often instead."""
+    """A store whose notifications do not arrive notices that, looks often, and asks for them."""
     waiting = await connect(postgres_url)
     try:
         await waited(waiting, store)
         await waiting._bell._link.use(lambda connection: connection.execute("UNLISTEN *"))
         for _ in range(3):
             await waited(waiting, store)
+        assert not hears(waiting)
         assert await waited(waiting, store) < 0.8
+        waiting._bell._ask_again = 0
+        for _ in range(50):
+            await waited(waiting, store)
+            if hears(waiting):
+                break
+        assert hears(waiting)
     finally:
         await waiting.close()
 
