@@ -189,8 +189,7 @@ class Bell:
             await self._to_tell.wait()
             try:
                 await self._link.use(self._notify)
-            except Exception:  # noqa: BLE001 - the others poll meanwhile
-                self._to_tell.set()
+            except Exception:  # noqa: BLE001 - the others look meanwhile
                 await asyncio.sleep(jittered(pause))
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
@@ -201,11 +200,15 @@ class Bell:
         """Notify once for all that was appended; such a commit need not wait for a disk."""
         self._to_tell.clear()
         self._told = self._waiters.latest
-        await connection.execute(
-            "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)",
-            self._channel,
-            str(self._told),
-        )
+        try:
+            await connection.execute(
+                "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)",
+                self._channel,
+                str(self._told),
+            )
+        except BaseException:
+            self._to_tell.set()
+            raise
 
     def _tell_lost(self, error: Exception) -> None:
         if not self._lost:

@@ -48,6 +48,23 @@ async def test_an_append_of_this_process_wakes_at_once(store: PostgresStore) -> 
     assert await asyncio.wait_for(waiting, 1) == 1
 
 
+@pytest.mark.parametrize("turns", range(0, 12, 2))
+async def test_others_are_told_also_by_a_store_that_closes_at_once(
+    postgres_url: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """A short process tells of its append, however far it has come with that when it ends."""
+    monkeypatch.setattr("eventflow_postgres.wake.HEARING_INTERVAL", 60)
+    other = await connect(postgres_url)
+    waiting = asyncio.create_task(store.wait(0, 60))
+    await asyncio.sleep(0.1)
+    await other.append([operation(new_id(), 0)])
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await other.close()
+    async with asyncio.timeout(5):
+        assert await waiting == 1
+
+
 async def test_a_lost_listener_comes_back(
     postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
