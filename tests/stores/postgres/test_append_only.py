@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from eventflow.errors import StoreUnavailable
-from eventflow.store.contract import Appended
+from eventflow.store.contract import Appended, Renewal, RunQuery
 from eventflow_postgres import PostgresStore, connect
 from eventflow_postgres.roles import roles_script
 from tests.postgres_server import with_parameters
@@ -32,6 +32,21 @@ async def test_the_superuser_cannot_change_the_log(
     with pytest.raises(asyncpg.RestrictViolationError, match="never changed"):
         await admin.execute(change)
     assert len(await store.read_all(0, 10)) == 2
+
+
+@pytest.mark.parametrize("role", ["origin", "replica"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE blobs SET data = 'x'", "DELETE FROM blobs", "TRUNCATE blobs"]
+)
+async def test_the_superuser_cannot_change_a_blob(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]", change: str, role: str
+) -> None:
+    """What an event refers to by the hash of its bytes stays, as the event does."""
+    key = await store.blobs.put(b"large")
+    await admin.execute(f"SET session_replication_role = {role}")
+    with pytest.raises(asyncpg.RestrictViolationError, match="blobs are never changed"):
+        await admin.execute(change)
+    assert await store.blobs.get(key) == b"large"
 
 
 @pytest.fixture
@@ -61,8 +76,12 @@ async def test_the_application_role_can_do_all_that_a_store_does(application_url
         verdicts = await store.append([created, claimed, ended])
         assert verdicts == [Appended(2, 2), Appended(3, 3), Appended(4, 4)]
         assert len(await store.read([run_id])) == 4
-        assert await store.due(await store.now(), None, 10) == []
+        assert await store.due(await store.now(), None, 10, hold=1) == []
         assert await store.wait(0, 5) == 4
+        assert (await store.runs(RunQuery(metadata={"x": 1}))).items[0].run.run_id == run_id
+        assert await store.renew([Renewal(run_id, "a", 3, await store.now())])
+        assert await store.blobs.get(await store.blobs.put(b"large")) == b"large"
+        assert len(await store.blobs.list()) == 1
     finally:
         await store.close()
 
@@ -73,8 +92,26 @@ async def test_the_application_role_can_do_all_that_a_store_does(application_url
         *CHANGES,
         "ALTER TABLE events DISABLE TRIGGER ALL",
         "DROP TABLE events",
+        "ALTER TABLE events ENABLE REPLICA TRIGGER events_keep_rows",
+        "DROP TRIGGER events_keep_all ON events",
+        "DROP FUNCTION refuse_change() CASCADE",
+        "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE sql AS 'SELECT 1'",
+        "CREATE TRIGGER more BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+        "CREATE RULE less AS ON INSERT TO events DO INSTEAD NOTHING",
+        "CREATE TABLE other ()",
         "SET session_replication_role = replica",
+        "SET ROLE postgres",
         "DELETE FROM keys",
+        "UPDATE keys SET run_id = ''",
+        "TRUNCATE keys",
+        "DELETE FROM runs",
+        "UPDATE runs SET priority = 9",
+        "DELETE FROM labels",
+        "DELETE FROM blobs",
+        "UPDATE blobs SET data = ''",
+        "TRUNCATE jobs",
+        "DELETE FROM counter",
+        "INSERT INTO migrations VALUES (99, 'later')",
     ],
 )
 async def test_the_application_role_has_no_way_round(

@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from attrs import evolve
 
-from eventflow.store.contract import Appended, Conflict
+from eventflow.store.contract import Appended, Conflict, Renewal
+from eventflow.testing.builders import Author, at
 from eventflow_postgres import PostgresStore, connect
 from tests.postgres import without_postgres
 from tests.postgres_server import PostgresNotFound, Server, running_server
@@ -62,6 +64,42 @@ async def test_appends_survive_cuts_at_random_bytes(
             ]
         assert proxy.cuts > rounds // 4
         await check_gapless(store, run_id, 2 * rounds)
+        await store.close()
+
+
+async def test_a_renewal_whose_answer_never_arrives_is_no_loss(tcp_server: Server) -> None:
+    """The claim still holds when the renewal is made again; what was given back stays so."""
+    async with proxy_to(tcp_server.port) as proxy:
+        store = await connect(url_through(proxy, tcp_server, pool_size="1"))
+        author = Author()
+        await store.append([author.create(), author.claim()])
+        beat = Renewal(author.run_id, "a", author.token("a"), at(100))
+        assert await store.renew([beat]) == []
+        proxy.cut_after = 0
+        assert await store.renew([evolve(beat, due_at=at(200))]) == []
+        assert await store.due(at(199), None, 10) == []
+        proxy.cut_after = 0
+        await store.renew([evolve(beat, due_at=at(30), leased=False)])
+        (job,) = await store.due(at(30), None, 10)
+        assert (job.token, job.leased) == (beat.token, False)
+        assert proxy.cuts == 2
+        await store.close()
+
+
+async def test_a_blob_whose_answer_never_arrives_is_kept(tcp_server: Server) -> None:
+    """It is put once, whichever of the answers was cut, and can be read through cuts as well."""
+    async with proxy_to(tcp_server.port) as proxy:
+        store = await connect(url_through(proxy, tcp_server, pool_size="1"))
+        await store.now()
+        for bytes_left in range(0, 200, 20):
+            data = bytes([bytes_left]) * 1_000
+            proxy.cut_after = bytes_left
+            key = await store.blobs.put(data)
+            proxy.cut_after = bytes_left
+            assert await store.blobs.get(key) == data
+        proxy.cut_after = None
+        assert proxy.cuts > 10
+        assert len(await store.blobs.list()) == 10
         await store.close()
 
 

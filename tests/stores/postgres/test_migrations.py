@@ -3,14 +3,21 @@
 import asyncio
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
 from eventflow.errors import SchemaTooNew, StoreUnavailable
 from eventflow_postgres import PostgresStore, connect
-from eventflow_postgres.migrations import current_version, migrations, script
-from tests.postgres_server import environment, with_parameters
+from eventflow_postgres.migrations import (
+    _preparation,
+    _statements,
+    current_version,
+    migrations,
+    script,
+)
+from tests.postgres_server import ROOT, environment, with_parameters
 from tests.stores.postgres.build import new_id, operation
 
 
@@ -39,13 +46,113 @@ async def test_two_openers_at_once_make_one_schema(postgres_url: str) -> None:
             await store.close()
 
 
+OPEN = """
+import asyncio, sys
+from eventflow_postgres import connect
+from tests.stores.postgres.build import new_id, operation
+
+async def main(url):
+    print("ready", flush=True)
+    sys.stdin.read()
+    store = await connect(url)
+    await store.append([operation(new_id(), 0)])
+    await store.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+async def test_processes_that_open_at_once_make_one_schema(postgres_url: str) -> None:
+    """Whoever comes first creates everything; the others wait, and all of them append."""
+    openers = [
+        await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", OPEN, postgres_url),
+            cwd=ROOT,
+            env=environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        for _ in range(3)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert await opener.stdout.readline() == b"ready\n"
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.close()
+    assert [await opener.wait() for opener in openers] == [0, 0, 0]
+    store = await connect(postgres_url)
+    assert [event.position for event in await store.read_all(0, 10)] == [1, 2, 3]
+    await store.close()
+
+
+CATALOG = """
+    SELECT 'column', table_name || '.' || column_name, data_type || is_nullable || coalesce(
+        column_default, '') FROM information_schema.columns WHERE table_schema = $1
+    UNION ALL SELECT 'index', indexname, replace(indexdef, $1, '') FROM pg_indexes
+        WHERE schemaname = $1
+    UNION ALL SELECT 'function', p.proname || pg_get_function_arguments(p.oid),
+        replace(pg_get_functiondef(p.oid), $1, '') FROM pg_proc AS p
+        WHERE p.pronamespace = to_regnamespace($1)
+    UNION ALL SELECT 'trigger', tgname,
+        tgenabled::text || replace(pg_get_triggerdef(oid), $1, '') FROM pg_trigger
+        WHERE tgrelid IN (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace($1))
+    ORDER BY 1, 2, 3
+"""
+
+
+async def catalog(connection: "asyncpg.Connection[asyncpg.Record]", schema: str) -> list[object]:
+    """Read all that a schema consists of."""
+    return [tuple(row) for row in await connection.fetch(CATALOG, schema)]
+
+
+@pytest.fixture
+async def schema(postgres: str) -> AsyncIterator[str]:
+    """Name a schema, and drop it afterwards."""
+    name = f"old_{new_id()[:8]}"
+    yield name
+    connection = await asyncpg.connect(postgres)
+    await connection.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+    await connection.close()
+
+
+@pytest.mark.parametrize("version", range(1, current_version()))
+@pytest.mark.parametrize("offline", [False, True], ids=["by opening", "by a script"])
+async def test_an_older_schema_becomes_what_a_new_one_is(
+    postgres: str, schema: str, store: PostgresStore, *, version: int, offline: bool
+) -> None:
+    """From each version, by several openers at once or by what is printed for that version."""
+    connection = await asyncpg.connect(postgres)
+    steps = [step for step in migrations() if step.version <= version]
+    await connection.execute(
+        _preparation(schema) + "".join(_statements(step, schema) for step in steps)
+    )
+    if offline:
+        await connection.execute(
+            printed("--sql", "--schema", schema, "--from-version", str(version))
+        )
+    url = with_parameters(postgres, schema=schema)
+    for upgraded in await asyncio.gather(*(connect(url) for _ in range(3))):
+        await upgraded.append([operation(new_id(), 0)])
+        await upgraded.close()
+    new = store.schema.strip('"')
+    assert await catalog(connection, schema) == await catalog(connection, new)
+    await connection.execute(f"SET search_path = {schema}")
+    assert await connection.fetchval("SELECT count(*) FROM events") == 3
+    applied = await connection.fetch("SELECT version FROM migrations ORDER BY 1")
+    assert [row["version"] for row in applied] == [step.version for step in migrations()]
+    await connection.close()
+
+
 async def test_a_newer_schema_is_refused(
     postgres_url: str, store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
     """A store that a newer release has upgraded is not opened."""
     await admin.execute("INSERT INTO migrations SELECT max(version) + 1, 'later' FROM migrations")
+    before = await catalog(admin, store.schema.strip('"'))
     with pytest.raises(SchemaTooNew, match=f"version {current_version() + 1}"):
         await connect(postgres_url)
+    assert await catalog(admin, store.schema.strip('"')) == before
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Each query of the hot path uses an index, whatever the size of the table."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -24,6 +24,8 @@ INSERT INTO jobs SELECT 'r' || n, 'a', 'w' || n % 10, 5, n, 1, 'execute',
     0, false, n % 2 = 0 FROM generate_series(1, 20000) n;
 INSERT INTO stages SELECT 'r' || n, 'a', 1, 'pending', 0, 1 FROM generate_series(1, 20000) n;
 INSERT INTO labels SELECT 'r' || n, decode(md5(n::text), 'hex'), n FROM generate_series(1, 20000) n;
+INSERT INTO blobs SELECT 'sha256:' || n || md5(n::text), 'd' FROM generate_series(1, 20000) n;
+INSERT INTO keys SELECT 'k' || n, 'r' || n FROM generate_series(1, 20000) n;
 UPDATE counter SET position = 20000;
 """
 SCANNED = "SELECT relname FROM pg_stat_xact_user_tables WHERE schemaname = $1 AND seq_scan > 0"
@@ -98,6 +100,28 @@ async def test_renewing_and_reading_scan_no_table(
     await filled.fetch("SELECT renew($1, $2, $3, $4, $5)", ["r1"], ["a"], [1], [START], [True])
     await filled.fetch("SELECT * FROM read_runs($1, 0)", ["r1", "r2"])
     await filled.fetch("SELECT * FROM read_all($1, 100)", 500)
+    assert await scanned(filled, store.schema) == set()
+
+
+async def test_asking_for_blobs_scans_no_table(
+    postgres_url: str, filled: "asyncpg.Connection[asyncpg.Record]", store: PostgresStore
+) -> None:
+    """A blob, and a page of keys of blobs, are found by the key."""
+    sent: list[tuple[str, tuple[object, ...]]] = []
+    asked = store._connections.fetch
+
+    async def remembered(sql: str, *arguments: object) -> Sequence[asyncpg.Record]:
+        sent.append((sql, arguments))
+        return await asked(sql, *arguments)
+
+    store._connections.fetch = remembered  # type: ignore[method-assign]
+    await store.blobs.put(b"new")
+    await store.blobs.exists(await store.blobs.put(b"new"))
+    await store.blobs.get(await store.blobs.put(b"new"))
+    assert len(await store.blobs.list("sha256:1", limit=5)) == 5
+    for sql, arguments in sent:
+        await filled.fetch(sql, *arguments)
+    assert {sql.split()[1] for sql, _ in sent} == {"FROM", "data", "key"}
     assert await scanned(filled, store.schema) == set()
 
 
