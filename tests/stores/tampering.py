@@ -117,8 +117,8 @@ def other_than(value: object, draw: Callable[[st.SearchStrategy[Any]], Any]) -> 
         case int():
             return value + draw(st.sampled_from([-1, 1, 2, 1_000]))
         case datetime():
-            # The first time of all stands for minus infinity, and nothing is before it.
-            least = -1 if value.replace(tzinfo=None) > datetime.min else 1
+            # The first time of all stands for minus infinity: nothing is before it.
+            least = -1 if value.year > 1 else 1
             return value + timedelta(microseconds=draw(st.sampled_from([least, 1, 10**6])))
         case str():
             return draw(st.sampled_from([value + "x", value[:-1], value.upper() + "!"]))
