@@ -197,6 +197,27 @@ async def test_the_printed_script_makes_what_opening_makes(postgres: str) -> Non
         await connection.close()
 
 
+UNIQUE = """
+    SELECT c.relname AS name, array_agg(a.attname::text) AS columns
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indrelid
+    JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+    WHERE i.indisunique AND c.relnamespace = to_regnamespace($1)
+    GROUP BY i.indexrelid, c.relname
+"""
+
+
+async def test_what_is_unique_is_so_within_a_run(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """All keys hold the run, but for those that docs/decisions/0003 says cannot."""
+    found = await admin.fetch(UNIQUE, store.schema.strip('"'))
+    without = {row["name"] for row in found if "run_id" not in row["columns"]}
+    assert without == {"blobs", "counter", "keys", "migrations"}
+    tables = {"events", "heads", "jobs", "labels", "runs", "stages"}
+    assert {row["name"] for row in found} == without | tables
+
+
 def test_the_script_leaves_out_what_was_applied() -> None:
     """From the current version on there is nothing to create."""
     assert 'CREATE TABLE "eventflow".events' in script("eventflow")
