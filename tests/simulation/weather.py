@@ -32,7 +32,8 @@ class Weather:
     Attributes:
         seed: What all chance comes from.
         strikes: How often.
-        pause: Seconds between two strikes, at most.
+        pause: Seconds between two strikes, if enough runs come in meanwhile.
+        between: How many runs must come in between two strikes, however long that takes.
         workers: How many processes execute.
         rate: Runs a second that are created while it lasts, about.
         kills: How likely a worker is killed after a strike, and another one started.
@@ -42,6 +43,7 @@ class Weather:
     seed: int
     strikes: int
     pause: float = 0.6
+    between: int = 3
     workers: int = 3
     rate: float = 15.0
     kills: float = 0.0
@@ -55,10 +57,13 @@ async def outlive(url: str, folder: Path, weather: Weather, strike: Strike) -> L
         crew = [crash.start("worker") for _ in range(weather.workers)]
         await _until_open(crash, crew)
         over = asyncio.Event()
+        runs: list[ef.Run] = []
         async with asyncio.TaskGroup() as group:
-            creating = group.create_task(_create(crash, chance.random(), weather.rate, over))
+            group.create_task(_create(crash, runs, chance.random(), weather.rate, over))
             for _ in range(weather.strikes):
+                enough = len(runs) + weather.between
                 await asyncio.sleep(chance.uniform(0.05, weather.pause))
+                await _until_there_are(runs, enough)
                 await strike(chance)
                 if chance.random() < weather.kills:
                     await _replace(crash, crew, chance)
@@ -66,7 +71,7 @@ async def outlive(url: str, folder: Path, weather: Weather, strike: Strike) -> L
         await crash.until_all_ended(120)
         for worker in crew:
             assert (await worker.end(signal.SIGTERM), worker.name) == (0, worker.name)
-        await _check_outcomes(crash, creating.result())
+        await _check_outcomes(crash, runs)
         return await crash.check()
 
 
@@ -77,16 +82,23 @@ async def _until_open(crash: Driver, crew: list[Child]) -> None:
     await asyncio.sleep(0.2)
 
 
+async def _until_there_are(runs: list[ef.Run], count: int) -> None:
+    """Wait for runs to come in, so that also on a busy machine a strike hits something."""
+    while len(runs) < count:  # noqa: ASYNC110 - a list tells nobody that it grows
+        await asyncio.sleep(0.02)
+
+
 async def _replace(crash: Driver, crew: list[Child], chance: Random) -> None:
     victim = crew.pop(chance.randrange(len(crew)))
     assert await victim.end(signal.SIGKILL) == -signal.SIGKILL
     crew.append(crash.start("worker"))
 
 
-async def _create(crash: Driver, seed: float, rate: float, over: asyncio.Event) -> list[ef.Run]:
+async def _create(
+    crash: Driver, runs: list[ef.Run], seed: float, rate: float, over: asyncio.Event
+) -> None:
     """Create runs until it is over; cancel some, and let some that have ended run again."""
     chance = Random(seed)  # noqa: S311 - nothing secret
-    runs: list[ef.Run] = []
     for number in count():
         request = partial(
             crash.runtime.create_run,
@@ -100,7 +112,6 @@ async def _create(crash: Driver, seed: float, rate: float, over: asyncio.Event) 
         await asyncio.sleep(chance.expovariate(rate))
         if over.is_set():
             break
-    return runs
 
 
 async def _disturb(run: ef.Run, chance: Random, key: str) -> None:
