@@ -126,9 +126,10 @@ def quoted(name: str) -> str:
     Raises:
         ValueError: PostgreSQL cannot have such a name.
     """
-    if not name or "\0" in name or len(name.encode()) > LONGEST_NAME:
+    if not name or "\0" in name or "$$" in name or len(name.encode()) > LONGEST_NAME:
         raise ValueError(
-            f"{name!r} cannot be the name of a schema: PostgreSQL allows 1 to {LONGEST_NAME} bytes"
+            f"{name!r} cannot be the name of a schema: it has 1 to {LONGEST_NAME} bytes, "
+            "without NUL and $$"
         )
     return '"' + name.replace('"', '""') + '"'
 

@@ -43,6 +43,7 @@ _GIVE_UP = (
     asyncpg.UndefinedFunctionError,
     asyncpg.InvalidSchemaNameError,
     asyncpg.ClientConfigurationError,
+    asyncpg.RaiseError,  # a function of the schema refuses how the session is set up
     ssl.SSLCertVerificationError,
 )
 _SETTING_REFUSED = "unsupported startup parameter"

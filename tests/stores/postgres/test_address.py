@@ -97,6 +97,7 @@ def test_a_store_behind_a_pooler_polls() -> None:
         ("target_session_attrs=best", "target_session_attrs"),
         ("schema=", "schema"),
         ("schema=" + "x" * 64, "63 bytes"),
+        ("schema=a%24%24b", "without NUL"),
     ],
 )
 def test_a_wrong_parameter_is_named(query: str, named: str) -> None:

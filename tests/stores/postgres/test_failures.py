@@ -23,6 +23,7 @@ from tests.postgres_server import (
     environment,
     running_server,
     url_of_hosts,
+    with_parameters,
 )
 from tests.stores.postgres.build import START, new_id, operation
 
@@ -152,6 +153,51 @@ async def check_each_once(store: PostgresStore, acknowledged: list[Operation], c
     assert [event.position for event in log] == list(range(1, 3 * count + 1))
     counted = Counter(event.op_id for event in log)
     assert {counted[each.op_id] for each in acknowledged} == {3}
+
+
+async def test_an_append_that_met_a_deadlock_is_made_again(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Somebody else locks rows in another order: the append gives way, and comes back."""
+    run_id = new_id()
+    await store.append([operation(run_id, 0)])
+    async with admin.transaction():
+        await admin.execute("SELECT FROM heads WHERE run_id = $1 FOR UPDATE", run_id)
+        appending = asyncio.create_task(store.append([operation(run_id, 1)]))
+        await asyncio.sleep(0.3)
+        await admin.execute("SELECT FROM counter FOR UPDATE")
+    assert await appending == [Appended(2, 2)]
+
+
+@pytest.mark.deep
+async def test_an_append_waits_for_one_that_is_stuck(
+    store: PostgresStore, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Longer than the server lets it wait for a lock at a time, and no longer than it has to."""
+    async with admin.transaction():
+        await admin.execute("SELECT FROM counter FOR UPDATE")
+        appending = asyncio.create_task(store.append([operation(new_id(), 0)]))
+        await asyncio.sleep(5.5)
+        assert not appending.done()
+    assert await asyncio.wait_for(appending, 5) == [Appended(1, 1)]
+
+
+async def test_a_session_of_another_isolation_is_refused(
+    postgres_url: str, admin: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    """Positions would not be those of commits: the error says what is needed, at once."""
+    role = f"strict_{new_id()[:8]}"
+    await admin.execute(f'CREATE ROLE "{role}" LOGIN SUPERUSER')
+    await admin.execute(f'ALTER ROLE "{role}" SET default_transaction_isolation = serializable')
+    url = with_parameters(postgres_url, user=role, statement_cache_size="0")
+    pooled = await connect(url.replace("postgres@", ""))
+    try:
+        with pytest.raises(StoreUnavailable, match="append needs READ COMMITTED"):
+            await pooled.append([operation(new_id(), 0)])
+        assert await pooled.read_all(0, 10) == []
+    finally:
+        await pooled.close()
+        await admin.execute(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 
 async def test_several_processes_leave_no_gap(store: PostgresStore, postgres_url: str) -> None:

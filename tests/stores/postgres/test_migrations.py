@@ -9,7 +9,8 @@ import asyncpg
 import pytest
 
 from eventflow.errors import SchemaTooNew, StoreUnavailable
-from eventflow_postgres import PostgresStore, connect
+from eventflow_postgres import PostgresStore, connect, inspect
+from eventflow_postgres.address import quoted
 from eventflow_postgres.migrations import (
     _preparation,
     _statements,
@@ -222,6 +223,25 @@ def test_the_script_leaves_out_what_was_applied() -> None:
     """From the current version on there is nothing to create."""
     assert 'CREATE TABLE "eventflow".events' in script("eventflow")
     assert "events" not in script("eventflow", current_version())
+
+
+@pytest.mark.parametrize("name", ['say "hi"; --', "Grüße 100%", "{schema}", "$1"])
+async def test_any_name_can_be_that_of_a_schema(postgres: str, name: str) -> None:
+    """Whatever PostgreSQL allows, opening, appending, waking and looking all get along with it."""
+    url = with_parameters(postgres, schema=name)
+    connection = await asyncpg.connect(postgres)
+    try:
+        store, other = await connect(url), await connect(url)
+        waiting = asyncio.create_task(other.wait(0, 20))
+        await asyncio.sleep(0.1)
+        await store.append([operation(new_id(), 0)])
+        assert await waiting == 1
+        assert (await inspect(url)).exists
+        await store.close()
+        await other.close()
+    finally:
+        await connection.execute(f"DROP SCHEMA {quoted(name)} CASCADE")
+        await connection.close()
 
 
 def test_the_rights_are_printed_for_the_named_role() -> None:
