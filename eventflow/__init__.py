@@ -1,5 +1,8 @@
 """eventflow: an in-process, event-sourced workflow engine with pluggable stores."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from eventflow.core.retry import Retry
 from eventflow.core.values import Status
 from eventflow.definition.builder import define_workflow
@@ -27,6 +30,17 @@ from eventflow.errors import (
 from eventflow.runtime.run import Run
 from eventflow.runtime.runtime import Runtime
 from eventflow.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from eventflow import ai as ai
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load `eventflow.ai` when it is first asked for, so that nobody else pays for it."""
+        if name == "ai":
+            return import_module("eventflow.ai")
+        raise AttributeError(f"module 'eventflow' has no attribute {name!r}", name=name)
+
 
 __all__ = [
     "CannotRerun",

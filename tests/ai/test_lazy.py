@@ -35,6 +35,24 @@ def test_importing_and_counting_load_no_library() -> None:
     subprocess.run((sys.executable, "-c", code), check=True, timeout=60, capture_output=True)
 
 
+REACHED = """
+import sys
+import eventflow as ef
+assert callable(ef.ai.batch_stage) and ef.ai is sys.modules["eventflow.ai"]
+from eventflow import ai
+assert ai is ef.ai
+try:
+    ef.unknown
+except AttributeError as error:
+    assert "unknown" in str(error)
+"""
+
+
+def test_it_is_reached_through_the_package() -> None:
+    """`ef.ai` is there without an import of its own, and any other name is none."""
+    subprocess.run((sys.executable, "-c", REACHED), check=True, timeout=60, capture_output=True)
+
+
 def without(names: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Let it look as if libraries were not installed."""
     for name in [*sys.modules]:
