@@ -18,6 +18,7 @@ from eventflow.ai.messages import content_of, tokens_of
 from eventflow.ai.objects import Wanted
 from eventflow.ai.question import Question
 from eventflow.ai.recording import RecordingEmbeddingModel, RecordingModel
+from eventflow.ai.temperature import FittingModel
 from eventflow.core.ai import AICallKind
 from eventflow.definition.ai import Text
 from eventflow.errors import EventflowError, InvalidAnswer
@@ -36,14 +37,20 @@ def settings_of(question: Question) -> ModelSettings:
     return cast("ModelSettings", {**given, **question.settings})
 
 
-def recording(
+def recording(ledger: Ledger, given: Any) -> RecordingModel:  # noqa: ANN401 - a name or a model object
+    """Give a model whose calls are recorded, and which is asked just as its user says."""
+    requested, model = ledger.desk.connections.model(given)
+    return RecordingModel(model, requested, ledger)
+
+
+def asked_by_us(
     ledger: Ledger,
-    given: Any,  # noqa: ANN401 - a name or a model object
+    given: Any,  # noqa: ANN401 - as `recording`
     kind: AICallKind = AICallKind.TEXT,
 ) -> RecordingModel:
-    """Give a model whose calls are recorded."""
+    """Give a model whose calls are recorded, for the calls of helpers, which have defaults."""
     requested, model = ledger.desk.connections.model(given)
-    return RecordingModel(model, requested, ledger, kind)
+    return RecordingModel(FittingModel(model), requested, ledger, kind)
 
 
 def recording_embeddings(ledger: Ledger, given: Any) -> RecordingEmbeddingModel:  # noqa: ANN401 - as above
@@ -65,7 +72,7 @@ def raised(
 
 async def ask_text(ledger: Ledger, question: Question) -> Text:
     """Ask for a text."""
-    model = recording(ledger, question.model)
+    model = asked_by_us(ledger, question.model)
     messages = messages_of(question)
     try:
         response = await model_request(model, messages, model_settings=settings_of(question))
@@ -82,7 +89,7 @@ async def ask_with_tools(
     ledger: Ledger, question: Question, tools: Sequence[Any], max_requests: int
 ) -> Text:
     """Ask for a text, and call the functions that the model asks for meanwhile."""
-    model = recording(ledger, question.model)
+    model = asked_by_us(ledger, question.model)
     agent = Agent(model, tools=tools, instructions=question.instructions)
     try:
         result = await agent.run(
@@ -103,7 +110,7 @@ async def ask_with_tools(
 async def ask_object(ledger: Ledger, question: Question, schema: Any, retries: int) -> Any:  # noqa: ANN401 - of any type
     """Ask for a value of a type; an answer that does not fit is shown to the model."""
     wanted = Wanted(schema)
-    model = recording(ledger, question.model, AICallKind.OBJECT)
+    model = asked_by_us(ledger, question.model, AICallKind.OBJECT)
     parameters = wanted.parameters()
     messages = messages_of(question)
     while True:

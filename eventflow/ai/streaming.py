@@ -5,14 +5,14 @@ from collections.abc import AsyncGenerator
 from pydantic_ai.direct import model_request_stream
 from pydantic_ai.messages import PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
-from eventflow.ai.asking import messages_of, raised, recording, settings_of
+from eventflow.ai.asking import asked_by_us, messages_of, raised, settings_of
 from eventflow.ai.ledger import Ledger
 from eventflow.ai.question import Question
 
 
 async def pieces(ledger: Ledger, question: Question) -> AsyncGenerator[str]:
     """Ask for a text, and yield its pieces as they come."""
-    model = recording(ledger, question.model)
+    model = asked_by_us(ledger, question.model)
     stream = model_request_stream(
         model, messages_of(question), model_settings=settings_of(question)
     )

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from eventflow.ai import AICallRefused, AISettings, Endpoint
 from eventflow.ai.helper import Helper
+from eventflow.ai.temperature import takes_temperature
 from eventflow.core.ai import Tokens
 from tests.ai.desk import KEY, Kept, helper
 from tests.ai.provider import LoopbackProvider, Reply
@@ -150,36 +151,39 @@ async def test_google_text(provider: LoopbackProvider, ai: Helper, kept: Kept) -
     assert kept.only.cost is not None
 
 
+def responses() -> dict[str, Any]:
+    """Write an answer of the responses API."""
+    return {
+        "id": "resp-1",
+        "object": "response",
+        "created_at": 1_767_225_600,
+        "model": "gpt-4o-mini-2024-07-18",
+        "status": "completed",
+        "output": [
+            {
+                "id": "msg-1",
+                "type": "message",
+                "role": "assistant",
+                "status": "completed",
+                "content": [{"type": "output_text", "text": "Hello.", "annotations": []}],
+            }
+        ],
+        "parallel_tool_calls": True,
+        "tool_choice": "auto",
+        "tools": [],
+        "usage": {
+            "input_tokens": 100,
+            "input_tokens_details": {"cached_tokens": 40},
+            "output_tokens": 20,
+            "output_tokens_details": {"reasoning_tokens": 5},
+            "total_tokens": 120,
+        },
+    }
+
+
 async def test_openai_responses(provider: LoopbackProvider, ai: Helper, kept: Kept) -> None:
     """`openai:` speaks the responses API, and its price is known whatever the URL."""
-    provider.answer(
-        {
-            "id": "resp-1",
-            "object": "response",
-            "created_at": 1_767_225_600,
-            "model": "gpt-4o-mini-2024-07-18",
-            "status": "completed",
-            "output": [
-                {
-                    "id": "msg-1",
-                    "type": "message",
-                    "role": "assistant",
-                    "status": "completed",
-                    "content": [{"type": "output_text", "text": "Hello.", "annotations": []}],
-                }
-            ],
-            "parallel_tool_calls": True,
-            "tool_choice": "auto",
-            "tools": [],
-            "usage": {
-                "input_tokens": 100,
-                "input_tokens_details": {"cached_tokens": 40},
-                "output_tokens": 20,
-                "output_tokens_details": {"reasoning_tokens": 5},
-                "total_tokens": 120,
-            },
-        }
-    )
+    provider.answer(responses())
     assert await ai.generate_text("openai:gpt-4o-mini", "Hi.") == "Hello."
     assert provider.requests[0].path == "/v1/responses"
     assert kept.only.tokens == Tokens(input=100, output=20, cache_read=40, reasoning=5)
@@ -189,3 +193,40 @@ async def test_openai_responses(provider: LoopbackProvider, ai: Helper, kept: Ke
         "openai:gpt-4o-mini",
         "gpt-4o-mini-2024-07-18",
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "temperature"),
+    [("openai:gpt-4o-mini", 0.7), ("openai:gpt-5.1", 0.7), ("openai:gpt-5-mini", None)],
+)
+async def test_a_model_that_thinks_is_told_no_temperature(
+    provider: LoopbackProvider, ai: Helper, kept: Kept, model: str, temperature: float | None
+) -> None:
+    """Our default is left out where it would only be warned of; the log has what was asked."""
+    provider.answer(responses())
+    await ai.generate_text(model, "Hi.")
+    assert provider.requests[0].body.get("temperature") == temperature
+    assert "'temperature': 0.7" in str(kept.only.prompt)
+
+
+THINKING = [
+    ({}, {}, True),
+    ({"anthropic_disallows_sampling_settings": True}, {}, False),
+    ({"openai_supports_reasoning": True}, {}, False),
+    ({"thinking_enabled_by_default": True}, {}, False),
+    ({"thinking_enabled_by_default": True}, {"openai_reasoning_effort": "none"}, True),
+    ({"thinking_enabled_by_default": True}, {"thinking": False}, True),
+    ({"thinking_enabled_by_default": False}, {}, True),
+    ({"thinking_enabled_by_default": False}, {"thinking": "high"}, False),
+]
+
+
+@pytest.mark.parametrize(("profile", "settings", "takes"), THINKING)
+def test_whether_a_model_takes_a_temperature(
+    profile: dict[str, Any], settings: dict[str, Any], *, takes: bool
+) -> None:
+    """A model of OpenAI that can think or not takes one while it does not."""
+    if "thinking_enabled_by_default" in profile:
+        both = ("openai_supports_reasoning", "openai_supports_reasoning_effort_none")
+        profile = {**profile, **dict.fromkeys(both, True)}
+    assert takes_temperature(profile, settings) is takes
