@@ -87,17 +87,29 @@ async def results(
 ) -> list[BatchAnswer[Any]]:
     """Fetch the answers, record each of them, and check it against the schema."""
     requested, model = _batching(ledger, given)
+    found: dict[str, BatchResult] = {}
+    missing: Exception = LookupError("the provider gave no result of it")
     try:
         batch = await model.batch_status(batch_of(handle))
         found = {each.custom_id: each for each in await model.batch_results(batch)}
     except Exception as error:  # noqa: BLE001 - as above
-        raise _raised(requested, error, ledger) from None
+        if not _is_of_every_prompt(error):
+            raise _raised(requested, error, ledger) from None
+        missing = error
     wanted = None if schema is None else Wanted(schema)
     fetching = _Fetching(ledger, model, handle, wanted, with_result)
     return [
-        await fetching.answer(each, found.get(custom_id(handle.key, number)), number)
+        await fetching.answer(each, found.get(custom_id(handle.key, number), missing), number)
         for number, each in enumerate(handle.ids)
     ]
+
+
+def _is_of_every_prompt(error: Exception) -> bool:
+    """Tell a batch that ended without any result from one whose results could not be fetched.
+
+    The library has an error for it, which it names nowhere in public.
+    """
+    return type(error).__name__ == "BatchJobError"
 
 
 class _Fetching:
@@ -117,12 +129,14 @@ class _Fetching:
         self._wanted = wanted
         self._with_result = with_result
 
-    async def answer(self, id: str, result: BatchResult | None, number: int) -> BatchAnswer[Any]:
+    async def answer(
+        self, id: str, result: BatchResult | Exception, number: int
+    ) -> BatchAnswer[Any]:
         """Read one result, and record it; a problem is told, and never taken for an answer."""
         handle = self._handle
         request = _request(custom_id(handle.key, number), id, self._wanted, None, handle.settings)
-        if result is None:
-            return await self._failed(id, request, LookupError("the provider gave no result of it"))
+        if isinstance(result, Exception):
+            return await self._failed(id, request, result)
         try:
             response = self._model.batch_decode(result, request)
         except Exception as error:  # noqa: BLE001 - each item has its own

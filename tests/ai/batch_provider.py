@@ -54,6 +54,7 @@ class BatchProvider:
         submitted: The batches, by id, in order.
         ended: Whether batches have ended.
         lose_answers: So many batches are made without saying so.
+        keep_waiting: Whether whoever lost an answer is not told of that either.
         asked: How often somebody asked whether a batch has ended.
     """
 
@@ -62,6 +63,7 @@ class BatchProvider:
         self.submitted: dict[str, dict[str, Any]] = {}
         self.ended = False
         self.lose_answers = 0
+        self.keep_waiting = False
         self.asked = 0
         self._files: dict[str, str] = {}
         self._server: asyncio.Server | None = None
@@ -98,6 +100,8 @@ class BatchProvider:
                     + data
                 )
                 await writer.drain()
+            elif self.keep_waiting:
+                await reader.read()  # until the client is gone
         writer.close()
 
     def _route(self, method: str, path: str, body: bytes) -> Any:  # noqa: ANN401 - any JSON

@@ -101,7 +101,14 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     first, *lines = head.strip().split("\r\n")
     headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Request(first.split()[1], headers, json.loads(body) if body else None)
+    return Request(first.split()[1], headers, _read_body(body))
+
+
+def _read_body(body: bytes) -> Any:  # noqa: ANN401 - JSON, or the text of a file
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body.decode()
 
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> None:

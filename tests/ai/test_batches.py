@@ -1,38 +1,30 @@
 """Batches by the real client of OpenAI on this machine: submitted once, and recorded once."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
 
 import eventflow as ef
 from eventflow.ai import AISettings, Answers, Endpoint, batch_stage
 from eventflow.core.ai import AICallKind
-from eventflow.core.events import AICalled
+from eventflow.core.events import AICalled, StageLogged, StepCompleted
 from eventflow.errors import BatchesNotListed, InvalidInput, InvalidSettings
 from eventflow.store.memory import MemoryStore
 from eventflow.testing.clock import ManualClock
 from tests.ai.batch_provider import BatchProvider, responses_answer, text_of
+from tests.ai.batch_worker import LABELS, Label, settings
 from tests.ai.desk import KEY, Kept, helper
+from tests.ai.provider import LoopbackProvider, Reply
 
+ROOT = Path(__file__).parents[2]
 MODEL = "openai:gpt-4o-mini"
 PROMPTS = {"a": "first", "b": "second"}
-
-
-@frozen
-class Label:
-    """An answer of some form."""
-
-    name: str
-
-
-@frozen
-class Texts:
-    """What is asked."""
-
-    texts: dict[str, str]
 
 
 @pytest.fixture
@@ -42,15 +34,10 @@ async def batches() -> AsyncIterator[BatchProvider]:
         yield opened
 
 
-def settings(provider: BatchProvider, **options: Any) -> AISettings:  # noqa: ANN401 - of the settings
-    """Reach the provider as that of OpenAI."""
-    return AISettings(providers={"openai": Endpoint(base_url=provider.url, api_key=KEY)}, **options)
-
-
 async def test_texts_come_back_by_id(batches: BatchProvider) -> None:
     """Every prompt gets its own answer, whatever the order in which the provider lists them."""
     kept = Kept()
-    batch = helper(settings(batches), kept).batch(MODEL)
+    batch = helper(settings(batches.url), kept).batch(MODEL)
     handle = await batch.submit(PROMPTS)
     assert not await batch.ended(handle)
     batches.ended = True
@@ -62,7 +49,7 @@ async def test_texts_come_back_by_id(batches: BatchProvider) -> None:
 async def test_each_answer_is_recorded_at_the_price_of_a_batch(batches: BatchProvider) -> None:
     """Half the list price, exactly, with the id of the batch beside it."""
     kept = Kept()
-    batch = helper(settings(batches), kept).batch(MODEL)
+    batch = helper(settings(batches.url), kept).batch(MODEL)
     handle = await batch.submit({"a": "first"})
     batches.ended = True
     await batch.results(handle)
@@ -86,7 +73,7 @@ async def test_an_answer_that_does_not_fit_says_so(batches: BatchProvider) -> No
 
     batches.answer = answer
     kept = Kept()
-    batch = helper(settings(batches), kept).batch(MODEL)
+    batch = helper(settings(batches.url), kept).batch(MODEL)
     handle = await batch.submit({"1": "good", "2": "bad", "3": "ugly"}, Label)
     batches.ended = True
     good, bad, ugly = await batch.results(handle, Label)
@@ -102,7 +89,7 @@ async def test_an_answer_that_does_not_fit_says_so(batches: BatchProvider) -> No
 async def test_a_lost_batch_is_found_by_its_key(batches: BatchProvider) -> None:
     """What was submitted before a crash is known again by the names of its prompts."""
     kept = Kept()
-    batch = helper(settings(batches), kept).batch(MODEL)
+    batch = helper(settings(batches.url), kept).batch(MODEL)
     handle = await batch.submit(PROMPTS, key="run:stage:0")
     since = handle.created_at
     assert await batch.find(PROMPTS, key="run:stage:1", since=since) is None
@@ -125,16 +112,9 @@ async def test_what_has_no_batches_is_refused(batches: BatchProvider) -> None:
     with pytest.raises(InvalidSettings, match="local:small has no batches"):
         await helper(local, Kept()).batch("local:small").submit(PROMPTS)
     with pytest.raises(InvalidInput, match="at least one prompt"):
-        await helper(settings(batches), Kept()).batch(MODEL).submit({})
+        await helper(settings(batches.url), Kept()).batch(MODEL).submit({})
 
 
-@batch_stage(model=MODEL, schema=Label, check_after=60)
-async def label(ctx: ef.StageContext[Texts]) -> dict[str, str]:
-    """Give a prompt for each text."""
-    return ctx.input.texts
-
-
-LABELS = ef.define_workflow("labels", input=Texts).pipe(label).build()
 GIVEN = {"texts": {"a": '{"name": "x"}', "b": "no JSON"}}
 
 
@@ -148,7 +128,7 @@ async def test_a_batch_is_a_stage(batches: BatchProvider) -> None:
     batches.answer = echo
     clock = ManualClock()
     store = clock.watch(MemoryStore())
-    async with ef.Runtime(store, [LABELS], clock=clock, ai=settings(batches)) as runtime:
+    async with ef.Runtime(store, [LABELS], clock=clock, ai=settings(batches.url)) as runtime:
         await runtime.start()
         run = await runtime.create_run("labels", GIVEN)
         await clock.advance(1)
@@ -171,7 +151,7 @@ async def test_a_lost_submission_is_not_made_twice(batches: BatchProvider) -> No
     batches.answer, batches.lose_answers = echo, 1
     clock = ManualClock()
     store = clock.watch(MemoryStore())
-    async with ef.Runtime(store, [LABELS], clock=clock, ai=settings(batches)) as runtime:
+    async with ef.Runtime(store, [LABELS], clock=clock, ai=settings(batches.url)) as runtime:
         await runtime.start()
         run = await runtime.create_run("labels", GIVEN)
         await clock.advance(1)
@@ -180,3 +160,101 @@ async def test_a_lost_submission_is_not_made_twice(batches: BatchProvider) -> No
         batches.ended = True
         await clock.run_until(run.result())
     assert len(batches.submitted) == 1
+
+
+async def test_many_workers_ask_and_record_as_one(batches: BatchProvider) -> None:
+    """However many look, one asks at a time, and each answer is recorded once."""
+    batches.answer = echo
+    clock = ManualClock()
+    store = clock.watch(MemoryStore())
+    async with AsyncExitStack() as workers:
+        for _ in range(3):
+            opened = ef.Runtime(store, [LABELS], clock=clock, ai=settings(batches.url))
+            runtime = await workers.enter_async_context(opened)
+            await runtime.start()
+        run = await runtime.create_run("labels", GIVEN)
+        await clock.advance(1)
+        while (await run.state()).status is not ef.Status.SUSPENDED:
+            await clock.advance(1)
+        await clock.advance(10)
+        assert 5 <= batches.asked <= 12  # once in a second, and not three times
+        batches.ended = True
+        await clock.run_until(run.result())
+        kinds = [each.type for each in await run.history()]
+    assert (kinds.count("ai.called"), kinds.count("stage.completed")) == (2, 1)
+
+
+async def test_the_log_says_that_a_batch_may_exist(provider: LoopbackProvider) -> None:
+    """A provider that lists nothing may have taken the batch, so it is asked with a warning."""
+
+    @batch_stage(model="anthropic:claude-haiku-4-5", max_tokens=100)
+    async def ask(ctx: ef.StageContext[str]) -> dict[str, str]:
+        return {"a": ctx.input}
+
+    lost = Reply(events=[], stop_after=0)
+    taken = {
+        "id": "msgbatch-1",
+        "type": "message_batch",
+        "processing_status": "in_progress",
+        "request_counts": dict.fromkeys(
+            ("processing", "succeeded", "errored", "canceled", "expired"), 0
+        ),
+        "created_at": "2026-01-01T00:00:00Z",
+        "expires_at": "2026-01-02T00:00:00Z",
+    }
+    provider.answer(lost, taken)
+    url = provider.url.removesuffix("/v1")
+    reached = AISettings(providers={"anthropic": Endpoint(base_url=url, api_key=KEY)})
+    workflow = ef.define_workflow("asks", input=str).pipe(ask).build()
+    clock = ManualClock()
+    store = clock.watch(MemoryStore())
+    async with ef.Runtime(store, [workflow], clock=clock, ai=reached) as runtime:
+        await runtime.start()
+        run = await runtime.create_run("asks", "Hi.")
+        while (await run.state()).status is not ef.Status.SUSPENDED:
+            await clock.advance(1)
+        events = [each.event for each in await run.history()]
+    (warning,) = [each for each in events if isinstance(each, StageLogged)]
+    assert (warning.level, warning.message) == ("warning", "ai.batch.may_exist")
+    steps = [each.name for each in events if isinstance(each, StepCompleted)]
+    assert steps == ["intent", "submit"]
+    assert len(provider.requests) == 2
+
+
+async def test_a_batch_outlives_the_worker_that_submitted_it(
+    batches: BatchProvider, tmp_path: Path
+) -> None:
+    """A worker is killed between submission and recording; the next one finds the batch."""
+    batches.answer, batches.lose_answers, batches.keep_waiting = echo, 1, True
+    store = f"sqlite:///{tmp_path / 'log.db'}"
+
+    async def worker() -> asyncio.subprocess.Process:
+        module = "tests.ai.batch_worker"
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", module, store, batches.url, cwd=ROOT
+        )
+
+    async with ef.Runtime(store, [LABELS]) as runtime:
+        run = await runtime.create_run("labels", GIVEN)
+        first = await worker()
+        await until(lambda: len(batches.submitted) == 1)
+        first.kill()
+        await first.wait()
+        batches.ended = True
+        second = await worker()
+        try:
+            answers = await run.result(timeout=60)
+        finally:
+            second.terminate()
+            await second.wait()
+        assert list(answers.values) == ["a"]
+        kinds = [each.type for each in await run.history()]
+    assert (kinds.count("lease.expired"), kinds.count("ai.called")) == (1, 2)
+    assert len(batches.submitted) == 1
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for something that another process does."""
+    async with asyncio.timeout(60):
+        while not happened():  # noqa: ASYNC110 - seen by the server of this process
+            await asyncio.sleep(0.02)
