@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from pydantic_ai import Agent
+from pydantic_ai import Agent, Tool
 from pydantic_ai.direct import model_request
 from pydantic_ai.embeddings import EmbeddingSettings
 from pydantic_ai.embeddings.result import EmbedInputType
@@ -14,20 +14,23 @@ from pydantic_ai.usage import UsageLimits
 
 from eventflow.ai.failures import failure
 from eventflow.ai.ledger import Ledger
-from eventflow.ai.messages import content_of, tokens_of
+from eventflow.ai.messages import content_of, history_of, tokens_of
 from eventflow.ai.objects import Wanted
 from eventflow.ai.question import Question
 from eventflow.ai.recording import RecordingEmbeddingModel, RecordingModel
 from eventflow.ai.temperature import FittingModel
 from eventflow.core.ai import AICallKind
 from eventflow.definition.ai import Text
-from eventflow.errors import EventflowError, InvalidAnswer
+from eventflow.errors import EventflowError, InvalidAnswer, InvalidInput
 
 
 def messages_of(question: Question) -> list[ModelMessage]:
     """Give the conversation up to a question."""
     asked = UserPromptPart(content_of(question.prompt))
-    return [*question.history, ModelRequest(parts=[asked], instructions=question.instructions)]
+    return [
+        *history_of(question.history),
+        ModelRequest(parts=[asked], instructions=question.instructions),
+    ]
 
 
 def settings_of(question: Question) -> ModelSettings:
@@ -89,12 +92,16 @@ async def ask_with_tools(
     ledger: Ledger, question: Question, tools: Sequence[Any], max_requests: int
 ) -> Text:
     """Ask for a text, and call the functions that the model asks for meanwhile."""
+    given: object = tools
+    if not isinstance(given, Sequence) or not all(map(_is_tool, given)):
+        raise InvalidInput("Tools are a list of functions that the model may call")
     model = asked_by_us(ledger, question.model)
     agent = Agent(model, tools=tools, instructions=question.instructions)
+    history = history_of(question.history)
     try:
         result = await agent.run(
             content_of(question.prompt),
-            message_history=list(question.history) or None,
+            message_history=history or None,
             model_settings=settings_of(question),
             usage_limits=UsageLimits(request_limit=max_requests),
         )
@@ -105,6 +112,10 @@ async def ask_with_tools(
     text.model, text.finish_reason = result.response.model_name, result.response.finish_reason
     text.messages = tuple(result.all_messages())
     return text
+
+
+def _is_tool(given: Any) -> bool:  # noqa: ANN401 - what users give
+    return callable(given) or isinstance(given, Tool)
 
 
 async def ask_object(ledger: Ledger, question: Question, schema: Any, retries: int) -> Any:  # noqa: ANN401 - of any type
@@ -141,6 +152,9 @@ async def embed(
     query: bool,
 ) -> list[list[float]]:
     """Turn texts into vectors, in one call."""
+    for text in texts:
+        if not isinstance(text, str):
+            raise InvalidInput(f"Vectors are made of texts, not of {type(text).__name__}")
     model = recording_embeddings(ledger, given)
     chosen = cast("EmbeddingSettings", dict(settings))
     input_type: EmbedInputType = "query" if query else "document"

@@ -47,8 +47,10 @@ class Batches:
         key: str | None = None,
     ) -> BatchHandle:
         """Submit prompts, each under an id of its own."""
-        if not prompts:
+        if not prompts or not isinstance(prompts, Mapping):
             raise InvalidInput("A batch has at least one prompt, by an id of its own")
+        if not all(isinstance(each, str) for each in prompts):
+            raise InvalidInput("The ids of the prompts of a batch are texts")
         order = Order(
             prompts, schema, instructions, _given(temperature, max_tokens, settings), _prefix(key)
         )

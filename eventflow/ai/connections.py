@@ -72,6 +72,11 @@ class LibraryConnections:
             raise InvalidSettings(
                 "No model is named; name one in the call, or one for all calls in AISettings"
             )
+        if not isinstance(given, str | Model | EmbeddingModel):
+            raise InvalidSettings(
+                f"A model is a name such as openai:gpt-5-mini, or a model object of pydantic_ai, "
+                f"not {type(given).__name__}"
+            )
         asked = given if isinstance(given, str) else ""
         for _ in range(LONGEST_CHAIN):
             if not isinstance(given, str) or given not in self._choices.models:
@@ -85,7 +90,7 @@ class LibraryConnections:
         except ImportError as error:
             raise not_installed(error) from None
         except (UserError, ValueError) as error:
-            raise InvalidSettings(self._redactor.text(str(error))) from None
+            raise InvalidSettings(f"{self._redactor.text(str(error))}{_advice(error)}") from None
         self._learn(made)
         return made
 
@@ -128,6 +133,16 @@ class LibraryConnections:
         url = getattr(model, "base_url", None)
         if isinstance(url, str) and urlsplit(url).scheme:
             self._redactor.learn_url(url)
+
+
+def _advice(error: Exception) -> str:
+    """Say what to do about a name that the library does not know."""
+    if isinstance(error, UserError) and not str(error).startswith("Unknown"):
+        return ""
+    return (
+        "; a model is named as provider:name, such as openai:gpt-5-mini; AISettings(models=) has "
+        "names of one's own, and AISettings(providers=) further providers of the OpenAI protocol"
+    )
 
 
 def _is_known(name: str) -> bool:

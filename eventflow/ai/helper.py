@@ -158,6 +158,9 @@ class Helper:
         error: BaseException | str | None = None,
     ) -> None:
         """Record a call that was made elsewhere."""
+        named: object = model
+        if not isinstance(named, str) or not named:
+            raise InvalidInput(f"A call is recorded with the name of its model, not {model!r}")
         tokens = None
         if input_tokens is not None or output_tokens is not None:
             counts = (input_tokens or 0, output_tokens or 0, cache_read_tokens, cache_write_tokens)

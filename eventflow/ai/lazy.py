@@ -21,6 +21,9 @@ def part(name: str) -> Any:  # noqa: ANN401 - a module that is known by its name
 
 
 def not_installed(error: ImportError) -> ExtraMissing:
-    """Say what is missing, and how to install it."""
-    missing = error.name or str(error)
-    return ExtraMissing(f"Models are called through {missing}, which is missing; {HOW_TO_INSTALL}")
+    """Say what is missing, and how to install it; the library itself says it of its providers."""
+    if error.name is None:
+        return ExtraMissing(str(error))
+    return ExtraMissing(
+        f"Models are called through {error.name}, which is missing; {HOW_TO_INSTALL}"
+    )

@@ -10,6 +10,7 @@ from pydantic_ai.messages import (
     BinaryContent,
     ModelMessage,
     ModelMessagesTypeAdapter,
+    ModelRequest,
     ModelResponse,
     UserContent,
 )
@@ -17,6 +18,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from eventflow.ai.ledger import storable
+from eventflow.ai.redaction import Redactor
 from eventflow.core.ai import Tokens
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidInput
@@ -39,6 +41,9 @@ _NOT_OF_A_PART = frozenset(
 _NOT_OF_SETTINGS = frozenset({"extra_headers"})
 """Headers carry keys, and no answer depends on them."""
 
+_URLS = Redactor()
+"""The URL of an image may carry a password or a signature."""
+
 
 def content_of(prompt: Any) -> str | list[UserContent]:  # noqa: ANN401 - what users give
     """Read a prompt: a text, or parts of which some are paths of files.
@@ -50,11 +55,33 @@ def content_of(prompt: Any) -> str | list[UserContent]:  # noqa: ANN401 - what u
         return str(prompt)
     parts = [prompt] if isinstance(prompt, Path) or hasattr(prompt, "kind") else prompt
     if not isinstance(parts, Sequence) or isinstance(parts, bytes):
-        raise InvalidInput(
-            f"A prompt is a text, or a list of texts, paths of files and parts such as "
-            f"BinaryContent or ImageUrl of pydantic_ai, not {type(prompt).__name__}"
-        )
+        raise _no_prompt(prompt)
+    if not parts:
+        raise InvalidInput("A prompt has at least one part")
+    for each in parts:
+        if not isinstance(each, str | Path) and not hasattr(each, "kind"):
+            raise _no_prompt(each)
     return [BinaryContent.from_path(each) if isinstance(each, Path) else each for each in parts]
+
+
+def _no_prompt(given: Any) -> InvalidInput:  # noqa: ANN401 - what users give
+    return InvalidInput(
+        f"A prompt is a text, or a list of texts, paths of files and parts such as "
+        f"BinaryContent or ImageUrl of pydantic_ai, not {type(given).__name__}"
+    )
+
+
+def history_of(given: Sequence[Any]) -> list[ModelMessage]:
+    """Read the conversation so far.
+
+    Raises:
+        InvalidInput: It is none.
+    """
+    if isinstance(given, str) or not all(
+        isinstance(each, ModelRequest | ModelResponse) for each in given
+    ):
+        raise InvalidInput("A history is the `messages` of an earlier text")
+    return list(given)
 
 
 def prompt_of(
@@ -128,7 +155,9 @@ def _content(value: Any) -> JSON:  # noqa: ANN401 - plain data
             digest = hashlib.sha256(content).hexdigest()
             return {"media_type": media_type, "sha256": digest, "size": len(content)}
         case dict():
-            return {str(key): _content(each) for key, each in value.items() if key != "identifier"}
+            kept = {str(key): _content(each) for key, each in value.items() if key != "identifier"}
+            is_link = "url" in kept and str(kept.get("kind")).endswith("-url")
+            return {**kept, "url": _URLS.text(str(kept["url"]))} if is_link else kept
         case list():
             return [_content(each) for each in value]
         case _:

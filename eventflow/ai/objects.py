@@ -17,7 +17,7 @@ from pydantic_ai.output import OutputObjectDefinition
 from pydantic_ai.tools import ToolDefinition
 
 from eventflow.definition.schema import Schema
-from eventflow.errors import InvalidData, Problem
+from eventflow.errors import InvalidData, InvalidInput, InvalidWorkflow, Problem
 
 TOOL = "final_result"
 """The tool by which models that cannot answer in JSON hand over an object."""
@@ -41,7 +41,10 @@ class Wanted:
     """A type of which a value is asked for."""
 
     def __init__(self, tp: Any) -> None:  # noqa: ANN401 - any schema kind
-        self._schema: Schema[Any] = Schema(tp, "the answer")
+        try:
+            self._schema: Schema[Any] = Schema(tp, "the answer")
+        except InvalidWorkflow as error:
+            raise InvalidInput(str(error)) from None
         described = _unfolded(self._schema.json_schema())
         self._wraps = described.get("type") != "object"
         self._described = _wrapped(described) if self._wraps else described

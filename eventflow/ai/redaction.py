@@ -21,7 +21,8 @@ _SHAPES = re.compile(
     re.VERBOSE,
 )
 _PARAMETER = re.compile(
-    r"([?&](?:[\w.-]*(?:key|token|secret|password|signature)[\w.-]*)=)[^&\s'\")}\]]+",
+    r"([?&](?:sig|[\w.-]*(?:key|token|secret|password|signature|credential)[\w.-]*)=)"
+    r"[^&\s'\")}\]]+",
     re.IGNORECASE,
 )
 
