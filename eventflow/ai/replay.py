@@ -24,6 +24,9 @@ from eventflow.runtime.ai import Load
 
 NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
+DEFAULT = "default"
+"""What a model of None is called here, where there are no settings that name one."""
+
 
 class Recordings:
     """The answers of a history; each is given once, to the call that asked for it."""
@@ -32,17 +35,24 @@ class Recordings:
         self._load = load
         self._calls: defaultdict[str, deque[e.AICalled]] = defaultdict(deque)
         self._seen: dict[str, int] = {}
+        self._models: dict[str, None] = {}
         for fact in history:
             if isinstance(fact.event, e.AICalled):
                 self._calls[fact.event.request_hash].append(fact.event)
+                self._models[fact.event.requested_model] = None
 
     def take(self, requested: str, prompt: JSON) -> e.AICalled:
         """Give the next recorded call that asked the same.
 
+        `DEFAULT` stands for the model of the settings of then, whichever that was.
+
         Raises:
             CallNotRecorded: There is none, or its answer was not kept.
         """
-        key = digest([requested, prompt])
+        asked = [*self._models, DEFAULT] if requested == DEFAULT else [requested]
+        keys = [digest([each, prompt]) for each in asked]
+        known = [each for each in keys if self._calls.get(each)] or [*self._seen.keys() & keys]
+        key = (known or keys)[0]
         calls = self._calls[key]
         if not calls:
             raise CallNotRecorded(self._what_there_is(requested, key))

@@ -23,7 +23,7 @@ from pydantic_ai.usage import RequestUsage
 
 from eventflow.ai.messages import prompt_of, revived
 from eventflow.ai.recording import embedding_prompt
-from eventflow.ai.replay import Recordings
+from eventflow.ai.replay import DEFAULT, Recordings
 from eventflow.ai.vectors import unpacked
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
@@ -159,14 +159,15 @@ class ReplayConnections:
 
     def model(self, given: Any) -> tuple[str, ReplayModel]:  # noqa: ANN401 - a name or a model object
         """Give the model of a name."""
-        name = given.model_id if isinstance(given, Model) else str(given)
+        name = given.model_id if isinstance(given, Model) else str(given or DEFAULT)
         return name, ReplayModel(name, self._recordings)
 
     def embedding_model(self, given: Any) -> tuple[str, ReplayEmbeddingModel]:  # noqa: ANN401 - as `model`
         """Give the embedding model of a name."""
         if isinstance(given, EmbeddingModel):
             given = f"{given.system}:{given.model_name}"
-        return str(given), ReplayEmbeddingModel(str(given), self._recordings)
+        name = str(given or DEFAULT)
+        return name, ReplayEmbeddingModel(name, self._recordings)
 
     async def close(self) -> None:
         """Do nothing: nothing was opened."""

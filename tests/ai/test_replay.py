@@ -69,6 +69,22 @@ async def test_a_text_tells_the_same_of_itself() -> None:
     assert (again.model, again.finish_reason) == (first.model, "length")
 
 
+async def test_the_model_of_the_settings_is_known_again() -> None:
+    """A call that names no model is answered, whichever model the settings of then named."""
+    ai, kept = recording("a", "b")
+    models = {"other": ScriptedModel("c", name="other")}
+    other = helper(AISettings(models=models, text_model="other"), kept)
+    for each, model in ((ai, MODEL), (other, None), (ai, MODEL)):
+        await each.generate_text(model, "same")
+    again = replay(kept.calls[1:])
+    assert await again.generate_text(None, "same") == "c"
+    assert await again.generate_text(MODEL, "same") == "b"
+    with pytest.raises(CallNotRecorded, match="this call of default 1 times"):
+        await again.generate_text(None, "same")
+    with pytest.raises(CallNotRecorded, match="no such call of default"):
+        await again.generate_text(None, "another")
+
+
 async def test_equal_calls_get_their_answers_in_order() -> None:
     """Each answer is given once; one more is not made up."""
     ai, kept = recording("a", "b")
