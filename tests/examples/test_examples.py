@@ -7,6 +7,13 @@ import pytest
 from tests.examples.run_example import EXAMPLES, run_example
 
 SHOWN = {
+    "ai_summary.py": [
+        "asking local:pretender",
+        "  Nobody has ordered lamp oil since August.",
+        "spent:        5 calls",
+        "still counts: 4 calls",
+        "the same again, without a model: True",
+    ],
     "approval.py": [
         "the run is suspended, and waits for the manager",
         "the run is suspended, and waits for the director",
@@ -45,6 +52,7 @@ HELPERS = {
     "documents.py",
     "embedding_service.py",
     "markup.py",
+    "model_server.py",
     "plain_table.py",
     "quiet_logs.py",
     "text_measures.py",
