@@ -24,6 +24,7 @@ from pydantic_ai.usage import RequestUsage
 from eventflow.ai.messages import prompt_of, revived
 from eventflow.ai.recording import embedding_prompt
 from eventflow.ai.replay import DEFAULT, Recordings
+from eventflow.ai.temperature import REFUSING
 from eventflow.ai.vectors import unpacked
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
@@ -201,7 +202,9 @@ def _usage(call: e.AICalled) -> RequestUsage:
 
 
 def _profile(requested: str) -> ModelProfile:
+    """Give the profile of the model that is replayed, which here takes whatever was asked of it."""
     try:
-        return infer_model_profile(requested)
+        profile = infer_model_profile(requested)
+        return cast("ModelProfile", {k: v for k, v in profile.items() if k not in REFUSING})
     except Exception:  # noqa: BLE001 - a name that the library does not know
         return ModelProfile()

@@ -12,6 +12,9 @@ from pydantic_ai.tools import RunContext
 
 TEMPERATURE = "temperature"
 
+REFUSING = frozenset({"anthropic_disallows_sampling_settings", "openai_supports_reasoning"})
+"""By these features of its profile a model may take no temperature."""
+
 
 class FittingModel(WrapperModel):
     """A model that is not told a temperature which it would only ignore, as those that think do."""

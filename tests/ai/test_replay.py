@@ -60,6 +60,15 @@ async def test_every_kind_of_call_is_answered_alike() -> None:
     assert again.recordings.left == ()
 
 
+@pytest.mark.parametrize("name", ["openai:gpt-5-mini", "anthropic:claude-opus-4-7"])
+async def test_a_model_that_takes_no_temperature_is_replayed_too(name: str) -> None:
+    """What was asked counts, and not what of it the model would have been told."""
+    kept = Kept()
+    ai = helper(AISettings(models={name: ScriptedModel("One.", name=name)}), kept)
+    await ai.generate_text(name, "one")
+    assert await replay(kept.calls).generate_text(name, "one") == "One."
+
+
 async def test_a_text_tells_the_same_of_itself() -> None:
     """Tokens, cost, model and finish reason are the recorded ones."""
     ai, kept = recording(Answer("One.", cache_read_tokens=3, finish_reason="length"))
