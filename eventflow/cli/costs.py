@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from eventflow.cli.session import Place
 from eventflow.core.ai import NO_USE, AISummary
 from eventflow.core.projection import RunRow
-from eventflow.runtime.listing import every_run
+from eventflow.runtime.listing import page_of
 from eventflow.store.contract import RunQuery
 
 _PAGE = 500
@@ -58,23 +58,28 @@ async def costs_of_calls(place: Place, asked: Asked, by: By) -> Costs:
 
 
 async def costs_of_runs(place: Place, asked: Asked, by: By, tell: Callable[[int], object]) -> Costs:
-    """Add up what the rows of runs say, by workflow or by run."""
+    """Add up what the rows of runs say, by workflow or by run, calls outside of stages included."""
     query = RunQuery(
         run_ids=None if asked.run is None else [asked.run],
         workflow_id=asked.workflow,
         created_from=asked.since,
+        called_models=True,
         limit=_PAGE,
     )
     nothing = AISummary(NO_USE, NO_USE)
     total, groups, seen = nothing, dict[str, AISummary](), 0
-    async for run in every_run(place.store, query):
-        seen += 1
-        if run.ai is not None:
+    while True:
+        page = await page_of(place.store, query)
+        for run in (item.run for item in page.items):
+            used = run.ai or nothing
             key = OF_ROWS[by](run)
-            groups[key] = _plus(groups.get(key, nothing), run.ai)
-            total = _plus(total, run.ai)
+            groups[key] = _plus(groups.get(key, nothing), used)
+            total = _plus(total, used)
+        seen += len(page.items)
         tell(seen)
-    return Costs(total, _dearest_first(groups))
+        if page.next is None:
+            return Costs(total, _dearest_first(groups))
+        query = evolve(query, after=page.next)
 
 
 def _plus(one: AISummary, other: AISummary) -> AISummary:

@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from eventflow.cli.output import one_line
+from eventflow.core.ai import AIUse
 from eventflow.core.references import as_reference
 from eventflow.store.inspection import Inspection
 
@@ -72,6 +73,11 @@ def money(dollars: Decimal) -> str:
     """Write an amount in US dollars, to the cent, or as small as it is."""
     digits = 2 if dollars == 0 or dollars >= _CENT else 6
     return f"${dollars:,.{digits}f}"
+
+
+def paid(use: AIUse) -> str:
+    """Write what some calls cost; if no price of them is known, nobody can tell."""
+    return "unknown" if use.unpriced and not use.cost else money(use.cost)
 
 
 def size(octets: int) -> str:

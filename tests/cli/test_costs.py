@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import eventflow as ef
 from eventflow.cli.exits import Exit
 from eventflow.store.registry import open_store
 from eventflow.testing.builders import Author
@@ -52,8 +53,37 @@ def test_costs_are_drawn(shell: Shell, called: str) -> None:
     assert "$0.25" in answer.out
     assert "1 call of unknown price left out" in answer.out
     assert "30" in answer.out
-    assert "3 calls of models, $0.25" in shell("run", "show", called).out
+    shown = shell("run", "show", called).out
+    assert "3 calls of models, $0.25" in shown
+    assert "1 of unknown price left out" in shown
     assert "example:model, 10 + 5 tokens" in shell("run", "history", called).out
+
+
+@pytest.mark.parametrize("by", ["model", "topic", "workflow", "run"])
+def test_calls_outside_of_stages_are_counted(shell: Shell, url: str, called: str, by: str) -> None:
+    """They belong to no workflow of the application, and are told apart, whatever is summed up."""
+
+    async def call() -> None:
+        async with ef.Runtime(url) as runtime:
+            await runtime.create_ai_helper("billing").record_call("other:model", cost="0.5")
+
+    asyncio.run(call())
+    costs = shell("ai", "costs", "--by", by, "--json").data
+    assert len(costs["groups"]) == 2
+    assert costs["total"]["spent"]["calls"] == 4
+    assert costs["total"]["spent"]["cost"] == "0.750004"
+
+
+def test_a_price_that_nobody_knows_is_no_zero(shell: Shell, url: str) -> None:
+    """Calls of which no price is known have a cost that is unknown."""
+
+    async def call() -> None:
+        async with ef.Runtime(url) as runtime:
+            await runtime.create_ai_helper("a").record_call("other:model", input_tokens=5)
+
+    asyncio.run(call())
+    assert "unknown" in shell("ai", "costs").out
+    assert "$0.00" not in shell("ai", "costs").out
 
 
 def test_costs_are_narrowed(shell: Shell, called: str) -> None:

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from eventflow.cli.costs import By, Costs
 from eventflow.cli.draw.console import cell, console, table
-from eventflow.cli.wording import count, money
+from eventflow.cli.wording import count, paid
 from eventflow.core.ai import AISummary
 
 _ROOM_FOR_TOKENS = 70
@@ -36,6 +36,6 @@ def _cells(summary: AISummary) -> dict[str, str]:
         "failed": f"{spent.failed:,}",
         "input": f"{spent.tokens.input:,}",
         "output": f"{spent.tokens.output:,}",
-        "spent": money(spent.cost),
-        "counts": money(summary.effective.cost),
+        "spent": paid(spent),
+        "counts": paid(summary.effective),
     }

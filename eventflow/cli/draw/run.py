@@ -12,7 +12,7 @@ from eventflow.cli.looking import Shown
 from eventflow.cli.output import one_line
 from eventflow.cli.telling import told_error, told_suspension
 from eventflow.cli.timeline import Row
-from eventflow.cli.wording import between, count, money, pairs, value, when
+from eventflow.cli.wording import between, count, paid, pairs, value, when
 from eventflow.core.projection import project
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
@@ -64,8 +64,9 @@ def facts(state: RunState, now: datetime) -> Table:
         drawn.add_row("forked from", f"{origin.run_id} at version {origin.version}")
     ai = project(state).run.ai
     if ai is not None:
-        spent = f"{count(ai.spent.calls, 'call')} of models, {money(ai.spent.cost)}"
-        drawn.add_row("spent", f"{spent}, of which {money(ai.effective.cost)} still counts")
+        spent = f"{count(ai.spent.calls, 'call')} of models, {paid(ai.spent)}"
+        unpriced = f"; {ai.spent.unpriced:,} of unknown price left out" if ai.spent.unpriced else ""
+        drawn.add_row("spent", f"{spent}, of which {paid(ai.effective)} still counts{unpriced}")
     drawn.add_row("input", cell(value(state.input, _MOST)))
     return drawn
 
