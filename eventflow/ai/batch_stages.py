@@ -114,7 +114,8 @@ def batch_stage(
 
     def made(prompts: Prompts) -> Stage[Any, Any]:
         async def submit(ctx: Any) -> Any:  # noqa: ANN401 - annotated below
-            handle = await ctx.step("submit", _submitting(ctx, prompts, options))
+            intent = await ctx.step("intent", _intent(ctx))
+            handle = await ctx.step("submit", _submitting(ctx, prompts, options, intent))
             return Suspended(handle, check_after=check_after, max_wait=max_wait)
 
         submit.__name__, submit.__doc__ = prompts.__name__, prompts.__doc__
@@ -137,10 +138,9 @@ def batch_stage(
 
 
 def _submitting(
-    ctx: StageContext[Any, Any], prompts: Prompts, options: BatchOptions
+    ctx: StageContext[Any, Any], prompts: Prompts, options: BatchOptions, intent: Intent
 ) -> Callable[[], Awaitable[BatchHandle]]:
     async def submitting() -> BatchHandle:
-        intent = await ctx.step("intent", _intent(ctx))
         given = await prompts(ctx)
         batch = ctx.ai.batch(options.model)
         if intent.token != ctx.token:

@@ -4,6 +4,7 @@ The library's `Model.batch_*` methods are the protocol: a model that has them ha
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -47,7 +48,7 @@ async def submit(ledger: Ledger, given: Any, order: Order) -> BatchHandle:  # no
         batch = await model.batch_create(encoded)
     except Exception as error:  # noqa: BLE001 - libraries of providers raise anything
         raise _raised(requested, error, ledger) from None
-    return handle_of(batch, requested, order)
+    return handle_of(batch, requested, order, ledger.desk.now())
 
 
 async def find(ledger: Ledger, given: Any, order: Order, since: datetime) -> BatchHandle | None:  # noqa: ANN401 - as above
@@ -64,7 +65,7 @@ async def find(ledger: Ledger, given: Any, order: Order, since: datetime) -> Bat
         batch = await find_batch(model, first.custom_id, group, since)
     except Exception as error:  # noqa: BLE001 - as above
         raise _raised(requested, error, ledger) from None
-    return None if batch is None else handle_of(batch, requested, order)
+    return None if batch is None else handle_of(batch, requested, order, since)
 
 
 async def ended(ledger: Ledger, given: Any, handle: BatchHandle) -> bool:  # noqa: ANN401 - as above
@@ -201,6 +202,8 @@ def _named(id: str, prompt: JSON) -> JSON:
 def _price(ledger: Ledger, requested: str, response: ModelResponse) -> tuple[Cost, Decimal | None]:
     """Give what an answer costs in a batch, and what part of the list price that takes off."""
     tokens = tokens_of(response.usage)
+    if response.usage.cost is not None:
+        return (response.usage.cost, "provider"), None
     if tokens is None:
         return UNKNOWN, None
     prices = ledger.desk.choices.prices
@@ -255,15 +258,22 @@ def _request(
     )
 
 
-def handle_of(batch: Batch, requested: str, order: Order) -> BatchHandle:
-    """Give a batch as plain data."""
+@dataclass(kw_only=True)
+class NamedBatch(Batch):
+    """A batch that knows the names of its prompts, which a history does not."""
+
+    names: list[str] = field(default_factory=list)
+
+
+def handle_of(batch: Batch, requested: str, order: Order, at: datetime) -> BatchHandle:
+    """Give a batch that was submitted at some time as plain data."""
     return BatchHandle(
         id=batch.id,
         requested=requested,
         provider=batch.provider_name,
         model=batch.model_name,
         group=batch.group,
-        created_at=batch.created_at,
+        created_at=at,
         ids=list(order.prompts),
         key=order.key,
         settings=dict(order.settings),
@@ -271,9 +281,9 @@ def handle_of(batch: Batch, requested: str, order: Order) -> BatchHandle:
     )
 
 
-def batch_of(handle: BatchHandle) -> Batch:
+def batch_of(handle: BatchHandle) -> NamedBatch:
     """Give a batch as the library has it."""
-    return Batch(
+    return NamedBatch(
         id=handle.id,
         model_name=handle.model,
         provider_name=handle.provider,
@@ -282,6 +292,7 @@ def batch_of(handle: BatchHandle) -> Batch:
         created_at=handle.created_at,
         request_count=len(handle.ids),
         provider_details=handle.details,
+        names=[custom_id(handle.key, number) for number in range(len(handle.ids))],
     )
 
 

@@ -36,10 +36,19 @@ class Recordings:
         self._calls: defaultdict[str, deque[e.AICalled]] = defaultdict(deque)
         self._seen: dict[str, int] = {}
         self._models: dict[str, None] = {}
+        self._batches: defaultdict[str, list[e.AICalled]] = defaultdict(list)
+        self._submitted: set[str] = set()
+        self._fetched: set[str] = set()
         for fact in history:
             if isinstance(fact.event, e.AICalled):
-                self._calls[fact.event.request_hash].append(fact.event)
-                self._models[fact.event.requested_model] = None
+                self._keep(fact.event)
+
+    def _keep(self, call: e.AICalled) -> None:
+        self._models[call.requested_model] = None
+        if call.batch is None:
+            self._calls[call.request_hash].append(call)
+        else:
+            self._batches[call.batch].append(call)
 
     def take(self, requested: str, prompt: JSON) -> e.AICalled:
         """Give the next recorded call that asked the same.
@@ -57,13 +66,39 @@ class Recordings:
         if not calls:
             raise CallNotRecorded(self._what_there_is(requested, key))
         self._seen[key] = self._seen.get(key, 0) + 1
-        call = calls.popleft()
-        if call.error is None and call.policy is not PromptPolicy.FULL:
+        return _answered(calls.popleft())
+
+    def submit(self, requested: str, prompts: int) -> e.AICalled:
+        """Give the first call of the next recorded batch of a model with so many prompts.
+
+        What its prompts were is not recorded with a batch.
+
+        Raises:
+            CallNotRecorded: There is none.
+        """
+        for name, calls in self._batches.items():
+            fits = requested in {DEFAULT, calls[0].requested_model} and len(calls) >= prompts
+            if fits and name not in self._submitted:
+                self._submitted.add(name)
+                return calls[0]
+        raise CallNotRecorded(
+            f"The history holds no further batch of {requested} with {prompts} prompts "
+            f"({len(self._batches)} in all)"
+        )
+
+    def fetch(self, batch: str, prompts: int) -> list[e.AICalled]:
+        """Give what was recorded of a batch, in the order of its prompts.
+
+        Raises:
+            CallNotRecorded: Nothing was, or the answers were not kept.
+        """
+        calls = self._batches.get(batch, [])[:prompts]
+        if len(calls) < prompts:
             raise CallNotRecorded(
-                f"The call of {requested} was recorded without its answer, under the policy "
-                f'"{call.policy}"; only calls under the policy "full" can be replayed'
+                f'The history holds {len(calls)} answers of the batch "{batch}", not {prompts}'
             )
-        return call
+        self._fetched.add(batch)
+        return [_answered(call) for call in calls]
 
     async def response(self, call: e.AICalled) -> JSON:
         """Give the answer of a call as it was recorded, also if it is kept outside of the event.
@@ -83,7 +118,8 @@ class Recordings:
     @property
     def left(self) -> tuple[e.AICalled, ...]:
         """The recorded calls that nobody asked for yet."""
-        return tuple(call for calls in self._calls.values() for call in calls)
+        batches = [calls for name, calls in self._batches.items() if name not in self._fetched]
+        return tuple(call for calls in (*self._calls.values(), *batches) for call in calls)
 
     def _what_there_is(self, requested: str, key: str) -> str:
         times = self._seen.get(key, 0)
@@ -98,6 +134,16 @@ class Recordings:
             f"differ from all that was recorded ({of_model} calls of this model are left, "
             f"{len(self.left)} in all)"
         )
+
+
+def _answered(call: e.AICalled) -> e.AICalled:
+    """Refuse a call whose answer was not kept."""
+    if call.error is None and call.policy is not PromptPolicy.FULL:
+        raise CallNotRecorded(
+            f"The call of {call.requested_model} was recorded without its answer, under the "
+            f'policy "{call.policy}"; only calls under the policy "full" can be replayed'
+        )
+    return call
 
 
 class _Nowhere:

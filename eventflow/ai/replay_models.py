@@ -1,6 +1,7 @@
 """Models of the library that answer from a history."""
 
 import re
+import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -16,14 +17,16 @@ from pydantic_ai.models import (
     StreamedResponse,
     infer_model_profile,
 )
+from pydantic_ai.models.batch import Batch, BatchRequest, BatchResult, EncodedBatchRequest
 from pydantic_ai.profiles import ModelProfile
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import RunContext
 from pydantic_ai.usage import RequestUsage
 
+from eventflow.ai.batching import NamedBatch
 from eventflow.ai.messages import prompt_of, revived
 from eventflow.ai.recording import embedding_prompt
-from eventflow.ai.replay import DEFAULT, Recordings
+from eventflow.ai.replay import DEFAULT, NO_TIME, Recordings
 from eventflow.ai.temperature import REFUSING
 from eventflow.ai.vectors import unpacked
 from eventflow.core import events as e
@@ -54,6 +57,7 @@ class ReplayModel(Model):
         super().__init__(profile=_profile(requested))
         self._requested = requested
         self._recordings = recordings
+        self._fetched: dict[str, tuple[e.AICalled, JSON]] = {}
 
     @property
     def model_name(self) -> str:
@@ -79,12 +83,7 @@ class ReplayModel(Model):
         """
         prompt = prompt_of(messages, model_settings, model_request_parameters)
         call = self._recordings.take(self._requested, prompt)
-        if call.error is not None:
-            raise RecordedFailure(self._requested, call.error)
-        response = _response(call, await self._recordings.response(call))
-        response.usage = _usage(call)
-        response.model_name, response.provider_name = call.model, call.provider
-        return response
+        return self._answer(call, await self._recordings.response(call))
 
     @asynccontextmanager
     async def request_stream(
@@ -101,6 +100,65 @@ class ReplayModel(Model):
             model_request_parameters=model_request_parameters,
             replay_events=True,
         )
+
+    @property
+    def batch_max_requests(self) -> int:
+        """As many prompts as any batch has."""
+        return sys.maxsize
+
+    async def batch_encode(self, request: BatchRequest) -> EncodedBatchRequest:
+        """Give the name of a prompt; what was asked is not recorded with a batch."""
+        return EncodedBatchRequest(custom_id=request.custom_id, group="replay", body="")
+
+    async def batch_create(self, requests: Sequence[EncodedBatchRequest]) -> Batch:
+        """Give the next recorded batch with as many prompts.
+
+        Raises:
+            CallNotRecorded: There is none.
+        """
+        call = self._recordings.submit(self._requested, len(requests))
+        return Batch(
+            id=call.batch or "",
+            model_name=call.model or self.model_name,
+            provider_name=call.provider or self.system,
+            group="replay",
+            status="in_progress",
+            created_at=NO_TIME,
+            request_count=len(requests),
+        )
+
+    async def batch_status(self, batch: Batch) -> Batch:
+        """Say that a batch has ended: what was recorded of it is its outcome."""
+        batch.status = "ended"
+        return batch
+
+    async def batch_results(self, batch: Batch) -> list[BatchResult]:
+        """Give the recorded answers of a batch.
+
+        Raises:
+            CallNotRecorded: There are none.
+        """
+        names = cast("NamedBatch", batch).names
+        calls = self._recordings.fetch(batch.id, len(names))
+        for name, call in zip(names, calls, strict=True):
+            self._fetched[name] = (call, await self._recordings.response(call))
+        return [BatchResult(custom_id=each, status="succeeded") for each in names]
+
+    def batch_decode(self, result: BatchResult, request: BatchRequest) -> ModelResponse:  # noqa: ARG002 - as the library calls it
+        """Give a recorded answer.
+
+        Raises:
+            RecordedFailure: The prompt failed when it was recorded.
+        """
+        return self._answer(*self._fetched[result.custom_id])
+
+    def _answer(self, call: e.AICalled, recorded: JSON) -> ModelResponse:
+        if call.error is not None:
+            raise RecordedFailure(self._requested, call.error)
+        response = _response(call, recorded)
+        response.usage = _usage(call)
+        response.model_name, response.provider_name = call.model, call.provider
+        return response
 
 
 class ReplayEmbeddingModel(EmbeddingModel):

@@ -28,10 +28,13 @@ try:
         StreamedResponse,
         override_allow_model_requests,
     )
+    from pydantic_ai.models.batch import Batch, BatchRequest, BatchResult, EncodedBatchRequest
     from pydantic_ai.profiles import ModelProfile
     from pydantic_ai.settings import ModelSettings
     from pydantic_ai.tools import RunContext
     from pydantic_ai.usage import RequestUsage
+
+    from eventflow.ai.scripted_batches import MOST_REQUESTS, ScriptedBatches
 except ImportError as error:
     raise not_installed(error) from error
 
@@ -80,7 +83,9 @@ class ScriptEnded(Exception):
 
 
 class ScriptedModel(Model):
-    """A model that gives the answers of a script, one after another.
+    """A model that gives the answers of a script, one after another, alone or in batches.
+
+    A batch takes the next answers when it is submitted, and has ended when it is asked for.
 
     Args:
         answers: Whatever `Answer.value` may be, or an `Answer`. Without any, the model says how
@@ -103,6 +108,9 @@ class ScriptedModel(Model):
         )
         self._endless = not answers
         self._provider_name, _, self._model_name = name.partition(":")
+        self._batches = ScriptedBatches(
+            self._next_of_batch, self._model_name, self._provider_name, MOMENT
+        )
         self.asked: list[list[ModelMessage]] = []
         self.settings_given: list[dict[str, Any]] = []
 
@@ -127,19 +135,7 @@ class ScriptedModel(Model):
         Raises:
             ScriptEnded: There is none.
         """
-        answer = self._next(messages, model_settings)
-        if isinstance(answer.value, BaseException):
-            raise answer.value
-        if isinstance(answer.value, ModelResponse):
-            return answer.value
-        return ModelResponse(
-            parts=_parts(answer.value),
-            usage=answer.usage(),
-            model_name=answer.model or self._model_name,
-            provider_name=self._provider_name,
-            timestamp=MOMENT,
-            finish_reason=answer.finish_reason,
-        )
+        return self._response(self._next(messages, model_settings))
 
     @asynccontextmanager
     async def request_stream(
@@ -162,6 +158,52 @@ class ScriptedModel(Model):
             answer,
             answer.model or self._model_name,
             self._provider_name,
+        )
+
+    @property
+    def batch_max_requests(self) -> int:
+        """So many prompts a batch may have."""
+        return MOST_REQUESTS
+
+    async def batch_encode(self, request: BatchRequest) -> EncodedBatchRequest:
+        """Keep a request until it is submitted."""
+        return self._batches.encode(request)
+
+    async def batch_create(self, requests: Sequence[EncodedBatchRequest]) -> Batch:
+        """Submit requests.
+
+        Raises:
+            ScriptEnded: The script has no answers for all of them.
+        """
+        return self._batches.create(requests)
+
+    async def batch_status(self, batch: Batch) -> Batch:
+        """Say that a batch has ended."""
+        return self._batches.status(batch.id)
+
+    async def batch_results(self, batch: Batch) -> list[BatchResult]:
+        """Give the results of a batch."""
+        return self._batches.results(batch.id)
+
+    def batch_decode(self, result: BatchResult, request: BatchRequest) -> ModelResponse:  # noqa: ARG002 - as the library calls it
+        """Give the answer of a result, or raise it."""
+        return self._response(self._batches.answer_of(result))
+
+    def _next_of_batch(self, request: BatchRequest) -> Answer:
+        return self._next(request.messages, request.model_settings)
+
+    def _response(self, answer: Answer) -> ModelResponse:
+        if isinstance(answer.value, BaseException):
+            raise answer.value
+        if isinstance(answer.value, ModelResponse):
+            return answer.value
+        return ModelResponse(
+            parts=_parts(answer.value),
+            usage=answer.usage(),
+            model_name=answer.model or self._model_name,
+            provider_name=self._provider_name,
+            timestamp=MOMENT,
+            finish_reason=answer.finish_reason,
         )
 
     def _next(self, messages: Sequence[ModelMessage], settings: ModelSettings | None) -> Answer:

@@ -64,7 +64,7 @@ class BatchHandle:
         provider: Who has it.
         model: The model as the provider names it.
         group: What a client must share with the one that submitted it.
-        created_at: When the provider took it.
+        created_at: When it was submitted, or meant to be if it had to be looked for.
         ids: The ids of its prompts, in the order in which they were submitted.
         key: What the provider's names of its prompts begin with.
         settings: How they are to be answered.
