@@ -5,6 +5,7 @@ It calls no model itself: what it does goes through `ctx.ai.batch`, durable step
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import Any, Generic, TypeAlias, TypeVar, get_type_hints
 
 from attrs import field, frozen
@@ -86,6 +87,8 @@ def batch_stage(
 ) -> Callable[[Prompts], Stage[Any, Any]]:
     """Make a stage of an `async def` that gives prompts; it returns `Answers` of the schema.
 
+    Without any prompt nothing is submitted, and there are no answers.
+
     The intent is recorded before the batch is submitted, and the handle after it. The stage then
     suspends, and holds no worker; one worker at a time asks the provider. The answers are checked
     one by one, and recorded once, with the price of a batch, together with the stage's output.
@@ -108,7 +111,7 @@ def batch_stage(
         retry: When submitting or asking fails.
 
     Raises:
-        InvalidWorkflow: The function has no `StageContext`.
+        InvalidWorkflow: The function is no `async def`, or has no `StageContext`.
     """
     options = BatchOptions(model, schema, temperature, max_tokens, instructions, settings or {})
 
@@ -116,6 +119,8 @@ def batch_stage(
         async def submit(ctx: Any) -> Any:  # noqa: ANN401 - annotated below
             intent = await ctx.step("intent", _intent(ctx))
             handle = await ctx.step("submit", _submitting(ctx, prompts, options, intent))
+            if handle is None:
+                return Answers()
             return Suspended(handle, check_after=check_after, max_wait=max_wait)
 
         submit.__name__, submit.__doc__ = prompts.__name__, prompts.__doc__
@@ -139,9 +144,11 @@ def batch_stage(
 
 def _submitting(
     ctx: StageContext[Any, Any], prompts: Prompts, options: BatchOptions, intent: Intent
-) -> Callable[[], Awaitable[BatchHandle]]:
-    async def submitting() -> BatchHandle:
+) -> Callable[[], Awaitable[BatchHandle | None]]:
+    async def submitting() -> BatchHandle | None:
         given = await prompts(ctx)
+        if not given:
+            return None
         batch = ctx.ai.batch(options.model)
         if intent.token != ctx.token:
             try:
@@ -190,6 +197,8 @@ async def _collected(
 
 def _context_of(prompts: Prompts) -> Any:  # noqa: ANN401 - an annotation
     hints = get_type_hints(prompts)
+    if not iscoroutinefunction(prompts):
+        raise InvalidWorkflow(f"{prompts.__name__} gives prompts for a batch, so it is async def")
     contexts = [hint for name, hint in hints.items() if name != "return"]
     if len(contexts) != 1:
         raise InvalidWorkflow(

@@ -18,7 +18,7 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.tools import ToolDefinition
 
 from eventflow.ai.ledger import storable
-from eventflow.ai.redaction import Redactor
+from eventflow.ai.redaction import Redactor, without_secrets
 from eventflow.core.ai import Tokens
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidInput
@@ -97,7 +97,8 @@ def prompt_of(
     prompt: dict[str, JSON] = {"messages": [_message(each) for each in dumped]}
     chosen = {k: v for k, v in (settings or {}).items() if k not in _NOT_OF_SETTINGS}
     if chosen:
-        prompt["settings"] = storable(chosen) if _is_plain(chosen) else repr(sorted(chosen))
+        plain = _is_plain(chosen)
+        prompt["settings"] = without_secrets(storable(chosen)) if plain else repr(sorted(chosen))
     if parameters.function_tools:
         prompt["tools"] = [_tool(each) for each in parameters.function_tools]
     if parameters.output_object is not None:

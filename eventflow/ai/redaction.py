@@ -27,6 +27,25 @@ _PARAMETER = re.compile(
 )
 
 
+_SECRET_NAME = re.compile(
+    r"api.?key|secret|password|authorization|credential|(?:^|[_.-])token$", re.IGNORECASE
+)
+
+
+def without_secrets(value: JSON) -> JSON:
+    """Hide the values of an object whose names say that they are secret, at any depth."""
+    match value:
+        case dict():
+            return {
+                name: HIDDEN if _SECRET_NAME.search(name) else without_secrets(each)
+                for name, each in value.items()
+            }
+        case list():
+            return [without_secrets(each) for each in value]
+        case _:
+            return value
+
+
 class Redactor:
     """Hides the keys that it was told of, and whatever looks like one."""
 

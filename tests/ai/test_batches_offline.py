@@ -77,6 +77,29 @@ async def test_a_batch_stage_is_tested_with_a_script() -> None:
     assert all(60 <= call.duration < 70 for call in calls(history))
 
 
+async def test_a_batch_without_prompts_is_none() -> None:
+    """Nothing is submitted, and the stage completes without answers."""
+    model = ScriptedModel(name=MODEL)
+    async with runtime(MEASURING, ai=AISettings(models={MODEL: model})) as manual:
+        assert await manual.finish(await manual.create_run("measuring", {})) == Answers()
+    assert model.asked == []
+
+
+def test_a_batch_is_made_of_an_async_def_with_a_context() -> None:
+    """Anything else is refused when the stage is made."""
+
+    def waits(ctx: ef.StageContext[str]) -> dict[str, str]:
+        return {"a": ctx.input}
+
+    async def takes_none() -> dict[str, str]:
+        return {}
+
+    with pytest.raises(ef.InvalidWorkflow, match="so it is async def"):
+        batch_stage(model=MODEL)(waits)  # type: ignore[arg-type]
+    with pytest.raises(ef.InvalidWorkflow, match="annotated as StageContext"):
+        batch_stage(model=MODEL)(takes_none)  # type: ignore[arg-type]
+
+
 async def test_an_error_of_a_script_is_that_of_its_prompt() -> None:
     """Each prompt of a batch has its own answer or error, and the model tells what it was asked."""
     model = ScriptedModel("one", ValueError("two"), Answer("three", model="m"), name=MODEL)

@@ -99,6 +99,21 @@ async def test_headers_are_never_stored(provider: LoopbackProvider) -> None:
     assert "secret-of-the-team" not in repr(kept.calls)
 
 
+async def test_what_settings_name_as_a_secret_is_never_stored(provider: LoopbackProvider) -> None:
+    """It reaches the provider, and of the event only its name; other settings are kept."""
+    kept = Kept()
+    provider.answer(chat())
+    further = {"tenant": {"api_key": "of-a-tenant", "name": "north"}, "top_k": 3}
+    ai = helper(local(provider.url), kept)
+    await ai.generate_text("local:small", "x", max_tokens=9, settings={"extra_body": further})
+    assert provider.requests[0].body["tenant"]["api_key"] == "of-a-tenant"
+    assert kept.only.prompt["settings"] == {  # type: ignore[index]
+        "temperature": 0.7,
+        "max_tokens": 9,
+        "extra_body": {"tenant": {"api_key": "***", "name": "north"}, "top_k": 3},
+    }
+
+
 async def test_further_secrets_can_be_named() -> None:
     """Whatever the settings name is hidden like a key."""
     kept = Kept()
