@@ -1,6 +1,7 @@
 """The calls of helpers, made through the library: texts, objects and vectors."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 from pydantic_ai import Agent, Tool
@@ -8,7 +9,7 @@ from pydantic_ai.direct import model_request
 from pydantic_ai.embeddings import EmbeddingSettings
 from pydantic_ai.embeddings.result import EmbedInputType
 from pydantic_ai.exceptions import AgentRunError, UserError
-from pydantic_ai.messages import ModelMessage, ModelRequest, UserPromptPart
+from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, UserPromptPart
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 
@@ -108,10 +109,17 @@ async def ask_with_tools(
     except Exception as error:  # noqa: BLE001 - as `ask_text`
         raise raised(model, error, ledger) from None
     text = Text(result.output)
-    text.tokens, text.cost = tokens_of(result.usage), result.usage.cost
+    text.tokens, text.cost = tokens_of(result.usage), _sum_of_costs(result.new_messages())
     text.model, text.finish_reason = result.response.model_name, result.response.finish_reason
     text.messages = tuple(result.all_messages())
     return text
+
+
+def _sum_of_costs(messages: Sequence[ModelMessage]) -> Decimal | None:
+    """Add up what the answers among these messages cost; unknown if the price of one is."""
+    costs = [each.usage.cost for each in messages if isinstance(each, ModelResponse)]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known, Decimal(0)) if len(known) == len(costs) else None
 
 
 def _is_tool(given: Any) -> bool:  # noqa: ANN401 - what users give

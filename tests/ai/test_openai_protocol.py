@@ -111,6 +111,25 @@ async def test_a_model_calls_tools_before_it_answers(
     assert [call.finish_reason for call in kept.calls] == ["tool_call", "stop"]
 
 
+async def test_a_cost_of_which_a_part_is_unknown_is_unknown(
+    provider: LoopbackProvider, ai: Helper, kept: Kept
+) -> None:
+    """A text that took several requests has no cost if the provider is silent about one of them."""
+
+    def time() -> str:
+        """Tell the time."""
+        return "noon"
+
+    asks: list[tuple[str, dict[str, object]]] = [("time", {})]
+    provider.answer(chat(None, usage=None, tool_calls=asks), chat("Noon."))
+    text = await ai.generate_text(MODEL, "How late is it?", tools=[time])
+    assert [call.cost is None for call in kept.calls] == [True, False]
+    assert (text.cost, text.tokens) == (None, None)
+    provider.answer(chat(None, tool_calls=asks), chat("Noon."))
+    text = await ai.generate_text(MODEL, "How late is it?", tools=[time])
+    assert text.cost == 2 * (kept.calls[1].cost or 0) > 0
+
+
 async def test_the_error_of_a_tool_is_the_callers_own(
     provider: LoopbackProvider, ai: Helper, kept: Kept
 ) -> None:
