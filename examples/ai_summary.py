@@ -12,6 +12,7 @@ import asyncio
 import os
 from contextlib import ExitStack
 from functools import partial
+from typing import cast
 
 from attrs import frozen
 from model_server import ModelServer
@@ -91,7 +92,7 @@ async def main() -> None:
             await runtime.start()
             run = await runtime.create_run("newsletter", NOTES)
             digest = await run.result(timeout=120)
-            for sentence in (await run.state()).stages["summarise"].output:
+            for sentence in cast("list[str]", (await run.state()).stages["summarise"].output):
                 print(f"  {sentence}")
             print(f"{digest.title}: {', '.join(digest.keywords)}")
 
