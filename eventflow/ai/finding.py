@@ -13,6 +13,8 @@ SLACK = timedelta(minutes=10)
 
 MOST_LOOKED_AT = 200
 
+_GONE = 404
+
 
 async def find_batch(model: Model, first_name: str, group: str, since: datetime) -> Batch | None:
     """Find the batch whose first prompt was submitted under a name.
@@ -48,6 +50,11 @@ async def find_batch(model: Model, first_name: str, group: str, since: datetime)
 
 
 async def _begins_with(client: Any, file_id: str, first_name: str) -> bool:  # noqa: ANN401 - of the provider's library
-    content = await client.files.content(file_id)
+    try:
+        content = await client.files.content(file_id)
+    except Exception as error:
+        if getattr(error, "status_code", None) == _GONE:
+            return False  # it was deleted when the results of another batch had been fetched
+        raise
     line = content.text.partition("\n")[0]
     return f'"{first_name}"' in line

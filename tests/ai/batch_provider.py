@@ -10,6 +10,9 @@ Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Answers one request of a batch, given its name and its body."""
 
 
+MISSING = {"error": {"message": "No such file"}}
+
+
 def text_of(body: dict[str, Any]) -> str:
     """Find what a request asks."""
     content = body["input"][-1]["content"]
@@ -66,6 +69,7 @@ class BatchProvider:
         self.keep_waiting = False
         self.asked = 0
         self._files: dict[str, str] = {}
+        self._uploaded = 0
         self._server: asyncio.Server | None = None
 
     @property
@@ -94,8 +98,11 @@ class BatchProvider:
             answer = self._route(method, path.partition("?")[0].removeprefix("/v1"), body)
             if answer is not None:
                 data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
+                status = b"404 Not Found" if answer == MISSING else b"200 OK"
                 writer.write(
-                    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n"
+                    b"HTTP/1.1 "
+                    + status
+                    + b"\r\ncontent-type: application/json\r\nconnection: close\r\n"
                     + f"content-length: {len(data)}\r\n\r\n".encode()
                     + data
                 )
@@ -117,15 +124,17 @@ class BatchProvider:
                 self.asked += 1
                 return self._shown(id)
             case "GET", ["files", id, "content"]:
-                return self._files[id]
+                return self._files.get(id, MISSING)
             case "DELETE", ["files", id]:
+                del self._files[id]
                 return {"id": id, "object": "file", "deleted": True}
             case _:
                 raise AssertionError((method, path))
 
     def _upload(self, body: bytes) -> dict[str, Any]:
         lines = [line for line in body.decode().splitlines() if line.startswith('{"custom_id"')]
-        name = f"file-{len(self._files)}"
+        self._uploaded += 1
+        name = f"file-{self._uploaded}"
         self._files[name] = "\n".join(lines)
         return {
             "id": name,

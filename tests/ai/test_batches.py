@@ -98,6 +98,18 @@ async def test_a_lost_batch_is_found_by_its_key(batches: BatchProvider) -> None:
     assert (found.id, found.ids, found.key) == (handle.id, handle.ids, handle.key)
 
 
+async def test_a_batch_is_found_among_others_that_are_done(batches: BatchProvider) -> None:
+    """The prompts of a batch that was fetched are deleted at the provider; that hides no other."""
+    batch = helper(settings(batches.url), Kept()).batch(MODEL)
+    lost = await batch.submit(PROMPTS, key="run:stage:0")
+    done = await batch.submit({"c": "third"})
+    batches.ended = True
+    await batch.results(done)
+    found = await batch.find(PROMPTS, key="run:stage:0", since=lost.created_at)
+    assert found is not None
+    assert found.id == lost.id
+
+
 async def test_a_provider_that_lists_nothing_says_so(batches: BatchProvider) -> None:
     """Nobody claims that there is no batch where nobody can look."""
     reached = AISettings(providers={"anthropic": Endpoint(base_url=batches.url, api_key=KEY)})
