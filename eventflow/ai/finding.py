@@ -50,11 +50,12 @@ async def find_batch(model: Model, first_name: str, group: str, since: datetime)
 
 
 async def _begins_with(client: Any, file_id: str, first_name: str) -> bool:  # noqa: ANN401 - of the provider's library
+    """Read the first line of a file, and no more of it: a batch may be hundreds of megabytes."""
     try:
-        content = await client.files.content(file_id)
+        async with client.files.with_streaming_response.content(file_id) as content:
+            async for line in content.iter_lines():
+                return f'"{first_name}"' in line
     except Exception as error:
-        if getattr(error, "status_code", None) == _GONE:
-            return False  # it was deleted when the results of another batch had been fetched
-        raise
-    line = content.text.partition("\n")[0]
-    return f'"{first_name}"' in line
+        if getattr(error, "status_code", None) != _GONE:
+            raise
+    return False  # it was deleted when the results of another batch had been fetched, or is empty

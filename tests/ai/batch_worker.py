@@ -29,7 +29,9 @@ class Texts:
     texts: dict[str, str]
 
 
-@batch_stage(model="openai:gpt-4o-mini", schema=Label, check_after=1)
+@batch_stage(
+    model="openai:gpt-4o-mini", schema=Label, check_after=1, retry=ef.Retry(max_attempts=9)
+)
 async def label(ctx: ef.StageContext[Texts]) -> dict[str, str]:
     """Give a prompt for each text."""
     return ctx.input.texts
@@ -51,7 +53,7 @@ async def main(store: str, url: str) -> None:
         [LABELS],
         ai=settings(url),
         job_poll_interval=0.1,
-        stale_job_threshold=1.0,
+        stale_job_threshold=3.0,
     ) as runtime:
         await runtime.serve()
 

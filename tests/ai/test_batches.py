@@ -261,7 +261,8 @@ async def test_a_batch_outlives_the_worker_that_submitted_it(
             await second.wait()
         assert list(answers.values) == ["a"]
         kinds = [each.type for each in await run.history()]
-    assert (kinds.count("lease.expired"), kinds.count("ai.called")) == (1, 2)
+    assert kinds.count("lease.expired") >= 1  # and more if the machine is too busy for a heartbeat
+    assert kinds.count("ai.called") == 2
     assert len(batches.submitted) == 1
 
 
