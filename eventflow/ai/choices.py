@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from eventflow.core.ai import PromptPolicy, Tokens
 from eventflow.errors import InvalidSettings
@@ -81,17 +81,41 @@ class Endpoint:
 
 
 def _texts(given: Iterable[str]) -> tuple[str, ...]:
-    return tuple(given)
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _policy(given: PromptPolicy | str) -> PromptPolicy:
+    try:
+        return PromptPolicy(given)
+    except ValueError:
+        there = ", ".join(PromptPolicy)
+        raise InvalidSettings(f"There is no policy {given!r}; there are: {there}") from None
+
+
+def _each_is(kind: type) -> Any:  # noqa: ANN401 - a validator of attrs
+    """Refuse what would only be found out when a call was paid for."""
+
+    def validate(_: object, field: "Attribute[Any]", value: Any) -> None:  # noqa: ANN401 - what users give
+        if not isinstance(value, Mapping):
+            raise InvalidSettings(f"{field.name} is a mapping by name, not {type(value).__name__}")
+        for name, each in value.items():
+            if not isinstance(name, str) or not isinstance(each, kind):
+                raise InvalidSettings(
+                    f"{field.name}[{name!r}] is {kind.__name__}(...) by name, not "
+                    f"{type(each).__name__}"
+                )
+
+    return validate
 
 
 @frozen(kw_only=True)
 class Choices:
     """The values of `eventflow.ai.AISettings`, which describes them."""
 
-    policy: PromptPolicy = field(default=PromptPolicy.FULL, converter=PromptPolicy)
-    prices: Mapping[str, Price] = field(factory=dict)
+    policy: PromptPolicy = field(default=PromptPolicy.FULL, converter=_policy)
+    prices: Mapping[str, Price] = field(factory=dict, validator=_each_is(Price))
     models: Mapping[str, Any] = field(factory=dict)
-    providers: Mapping[str, Endpoint] = field(factory=dict)
+    providers: Mapping[str, Endpoint] = field(factory=dict, validator=_each_is(Endpoint))
     text_model: str | None = None
     embedding_model: str | None = None
     secrets: tuple[str, ...] = field(default=(), converter=_texts, repr=False)

@@ -83,7 +83,7 @@ def _listed(used: Used) -> Cost:
                 price_context=_texts(used.details),
                 **where,
             )
-        except (LookupError, ValueError):
+        except Exception:  # noqa: BLE001, S112 - a call is recorded whatever becomes of its price
             continue
         return found.total_price, _version(genai_prices, found)
     return UNKNOWN

@@ -56,10 +56,36 @@ async def test_nothing_is_kept_if_the_policy_says_so() -> None:
     assert call.tokens is not None
 
 
-def test_a_policy_that_does_not_exist_is_refused() -> None:
-    """It is found out when the settings are made."""
-    with pytest.raises(ValueError, match="everything"):
-        AISettings(policy="everything")
+SETTINGS: list[tuple[dict[str, Any], str]] = [
+    ({"policy": "everything"}, "no policy 'everything'; there are: full, hash, none"),
+    ({"prices": {"m": 0.5}}, r"prices\['m'\] is Price\(...\) by name, not float"),
+    ({"prices": [Price(input="1")]}, "prices is a mapping by name, not list"),
+    (
+        {"providers": {"local": "http://secret@host"}},
+        r"providers\['local'\] is Endpoint\(...\) by name, not str$",
+    ),
+]
+
+
+@pytest.mark.parametrize(("wrong", "says"), SETTINGS)
+def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any], says: str) -> None:
+    """It is found out when the settings are made, and not when a call has been paid for."""
+    with pytest.raises(InvalidSettings, match=says):
+        AISettings(**wrong)
+
+
+async def test_a_price_list_that_fails_loses_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is paid is recorded, with a cost that is unknown."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise TypeError("of the list")
+
+    monkeypatch.setattr("genai_prices.calc_price", broken)
+    model = ScriptedModel("Hello.", name="openai:gpt-4o-mini")
+    kept = Kept()
+    ai = helper(AISettings(models={"m": model}), kept)
+    assert await ai.generate_text("m", "x") == "Hello."
+    assert (kept.only.tokens is None, kept.only.cost) == (False, None)
 
 
 PRICES: list[tuple[str, dict[str, Price], str | None]] = [

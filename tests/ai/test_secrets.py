@@ -118,7 +118,7 @@ async def test_further_secrets_can_be_named() -> None:
     """Whatever the settings name is hidden like a key."""
     kept = Kept()
     models = {"m": ScriptedModel(RuntimeError("no rights for customer-4711-secret"))}
-    ai = helper(AISettings(models=models, secrets=("customer-4711-secret",)), kept)
+    ai = helper(AISettings(models=models, secrets="customer-4711-secret"), kept)
     with pytest.raises(AICallFailed, match=r"no rights for \*\*\*"):
         await ai.generate_text("m", "x")
     assert "customer-4711" not in repr(kept.calls)
