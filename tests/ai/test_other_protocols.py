@@ -122,26 +122,47 @@ async def test_anthropic_refusal(provider: LoopbackProvider, ai: Helper) -> None
         await ai.generate_text("anthropic:claude-haiku-4-5", "Hi.", settings=ONCE)
 
 
+def gemini(*parts: dict[str, Any], finish: str = "STOP") -> dict[str, Any]:
+    """Write an answer of the API of Gemini, or a piece of one."""
+    content = {"role": "model", "parts": list(parts)}
+    return {
+        "candidates": [{"content": content, "finishReason": finish, "index": 0}],
+        "usageMetadata": {
+            "promptTokenCount": 100,
+            "candidatesTokenCount": 20,
+            "totalTokenCount": 120,
+            "cachedContentTokenCount": 40,
+        },
+        "modelVersion": "gemini-2.5-flash",
+    }
+
+
+async def test_google_object(provider: LoopbackProvider, ai: Helper, kept: Kept) -> None:
+    """A value comes back by its own way of calling tools, also at the second try."""
+    calls = [
+        {"functionCall": {"name": "final_result", "args": {name: "Oslo"}}}
+        for name in ("town", "city")
+    ]
+    provider.answer(*map(gemini, calls))
+    model = "google:gemini-2.5-flash"
+    assert await ai.generate_object(model, "The capital of Norway?", Capital) == Capital("Oslo")
+    assert "city" in json.dumps(provider.requests[0].body)
+    assert "town" in json.dumps(provider.requests[1].body)
+    assert len(kept.calls) == 2
+
+
+async def test_google_stream(provider: LoopbackProvider, ai: Helper, kept: Kept) -> None:
+    """Pieces come as they are sent, and the call is recorded at the end with its usage."""
+    provider.answer(Reply(events=[gemini({"text": "Hel"}), gemini({"text": "lo."})]))
+    pieces = [piece async for piece in ai.stream_text("google:gemini-2.5-flash", "Hi.")]
+    assert pieces == ["Hel", "lo."]
+    assert kept.only.tokens == Tokens(input=100, output=20, cache_read=40)
+    assert kept.only.finish_reason == "stop"
+
+
 async def test_google_text(provider: LoopbackProvider, ai: Helper, kept: Kept) -> None:
     """Its own names for tokens become ours."""
-    provider.answer(
-        {
-            "candidates": [
-                {
-                    "content": {"role": "model", "parts": [{"text": "Hello."}]},
-                    "finishReason": "STOP",
-                    "index": 0,
-                }
-            ],
-            "usageMetadata": {
-                "promptTokenCount": 100,
-                "candidatesTokenCount": 20,
-                "totalTokenCount": 120,
-                "cachedContentTokenCount": 40,
-            },
-            "modelVersion": "gemini-2.5-flash",
-        }
-    )
+    provider.answer(gemini({"text": "Hello."}))
     assert await ai.generate_text("google:gemini-2.5-flash", "Hi.") == "Hello."
     (request,) = provider.requests
     assert "gemini-2.5-flash:generateContent" in request.path
