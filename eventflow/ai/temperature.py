@@ -45,7 +45,11 @@ class FittingModel(WrapperModel):
             yield stream
 
     def _fitting(self, settings: ModelSettings | None) -> ModelSettings | None:
-        if not settings or takes_temperature(self.profile, settings):
+        try:
+            profile: Mapping[str, Any] = self.profile
+        except NotImplementedError:  # of several models, each of which has one
+            return settings
+        if not settings or takes_temperature(profile, settings):
             return settings
         kept = {name: value for name, value in settings.items() if name != TEMPERATURE}
         return cast("ModelSettings", kept)

@@ -67,6 +67,16 @@ async def test_each_model_behind_a_fallback_is_recorded() -> None:
     ]
 
 
+async def test_a_fallback_of_models_is_asked_like_one() -> None:
+    """A model object of the library that stands for several is called, and recorded, as one."""
+    kept = Kept()
+    ai = helper(AISettings(), kept)
+    first = ScriptedModel(ModelHTTPError(503, "first", None), name="example:first")
+    both = FallbackModel(first, ScriptedModel("Hello.", name="example:second"))
+    assert await ai.generate_text(both, "x") == "Hello."
+    assert (kept.only.model, kept.only.error) == ("second", None)
+
+
 async def test_an_embedder_of_the_library_is_recorded() -> None:
     """Embedding models can be handed over as well."""
     kept = Kept()
