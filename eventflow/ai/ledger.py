@@ -159,4 +159,6 @@ async def surely(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         if not task.done():
             await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # the cancellation goes on, and whatever failed was logged
         raise

@@ -32,6 +32,7 @@ class CallRecorder(Protocol):
 
         Raises:
             RunNotFound, StageNotFound: There is no such place in the log.
+            RuntimeNotOpen: There is no log any more.
         """
         ...
 

@@ -41,7 +41,8 @@ class AICalls:
         self._source = source
         self._journal = journal
         self._clock = clock
-        self._log = CallLog(journal, clock, values)
+        self._is_open = True
+        self._log = CallLog(journal, clock, values, lambda: self._is_open)
         self._outside = OutsideCalls(self._log, new_id)
         self._loop = asyncio.get_running_loop()
         self._opened: AI | None = None
@@ -89,7 +90,8 @@ class AICalls:
             query = RunQuery(called_models=True, limit=PAGE, after=page.next)
 
     async def close(self) -> None:
-        """Close what calls have opened."""
+        """Close what calls have opened, and let nothing more be recorded outside of stages."""
+        self._is_open = False
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.close()

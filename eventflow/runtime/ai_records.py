@@ -12,7 +12,7 @@ from eventflow.core.draft import Draft
 from eventflow.core.plan import Plan
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
-from eventflow.errors import StageNotFound, StoreUnavailable
+from eventflow.errors import RuntimeNotOpen, StageNotFound, StoreUnavailable
 from eventflow.runtime.backoff import Outage, execute_until_known, until_available
 from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.values import Values
@@ -36,6 +36,18 @@ class CallLog:
     journal: Journal
     clock: Clock
     values: Values
+    is_open: Callable[[], bool]
+
+    def refuse_if_closed(self) -> None:
+        """Find out that nothing can be recorded any more, before something is paid for.
+
+        Raises:
+            RuntimeNotOpen: The runtime was closed.
+        """
+        if not self.is_open():
+            raise RuntimeNotOpen(
+                "The runtime of this helper was closed; use it inside of the `async with` block"
+            )
 
     async def record(
         self, run_id: str, call: e.AICalled, place: Callable[[RunState], e.AICalled]
@@ -75,7 +87,9 @@ class CallLog:
 
         Raises:
             RunNotFound, StoreUnavailable: As `record`.
+            RuntimeNotOpen: The runtime was closed.
         """
+        self.refuse_if_closed()
         await self._patiently(run_id, partial(self._append, run_id, note))
 
     async def _kept(self, call: e.AICalled, outage: Outage) -> dict[str, Any]:
@@ -146,7 +160,9 @@ class RunCalls:
         Raises:
             RunNotFound: The store has no such run.
             StageNotFound: The run has no such stage.
+            RuntimeNotOpen: The runtime was closed.
         """
+        self.log.refuse_if_closed()
         state = await self.log.journal.state(self.run_id)
         if self.stage is not None and state.plan.find(self.stage) is None:
             there = ", ".join(f'"{each}"' for each in state.plan.stage_ids())
@@ -185,7 +201,8 @@ class OutsideCalls:
         self._held: object = None
 
     async def ready(self) -> None:
-        """Do nothing: the run is made when it is needed."""
+        """Do nothing while the runtime is open: the run is made when it is needed."""
+        self._log.refuse_if_closed()
 
     async def record(self, call: e.AICalled, *, with_result: bool = False) -> None:
         """Record one call, at once: there is no stage."""

@@ -1,6 +1,7 @@
 """What is recorded of a call: as the policy has it, at its exact cost, and whatever happens."""
 
 import asyncio
+import gc
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from eventflow.ai.ledger import digest
 from eventflow.ai.testing import Answer, ScriptedEmbeddings, ScriptedModel
 from eventflow.core.ai import Tokens
 from eventflow.core.events import AICalled
-from eventflow.errors import InvalidInput, InvalidSettings
+from eventflow.errors import InvalidInput, InvalidSettings, StoreUnavailable
 from eventflow.store.codec import decode, encode
 from tests.ai.desk import Kept, helper
 
@@ -218,6 +219,31 @@ async def test_a_call_is_recorded_although_its_task_is_cancelled_meanwhile() -> 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert kept.only.error is None
+
+
+async def test_a_cancellation_hides_no_error_that_nobody_could_handle() -> None:
+    """If recording fails while the task is cancelled, the cancellation is what goes on."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    class Away(Kept):
+        async def record(self, call: AICalled, *, with_result: bool = False) -> None:  # noqa: ARG002
+            begun.set()
+            await go_on.wait()
+            raise StoreUnavailable("away")
+
+    ai = helper(AISettings(models={MODEL: ScriptedModel("Hello.", name=MODEL)}), Away())
+    task = asyncio.create_task(ai.generate_text(MODEL, "Hi."))
+    await begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait({task})
+    assert task.cancelled()
+    del task
+    gc.collect()
+    assert told == []
 
 
 async def test_what_a_helper_gives_can_be_counted() -> None:

@@ -11,6 +11,7 @@ from eventflow.ai import AISettings, CallNotRecorded, Price, replaying
 from eventflow.ai.testing import Answer, ScriptedEmbeddings, ScriptedModel
 from eventflow.core import events as e
 from eventflow.core.ai import Tokens
+from eventflow.errors import RuntimeNotOpen
 from eventflow.testing.clock import ManualClock
 from tests.scenarios.conftest import Open
 
@@ -173,6 +174,24 @@ async def test_nothing_is_paid_for_a_place_that_is_not_there(
     context = runtime.create_log_context(run_id or run.id, stage)
     with pytest.raises(error):
         await runtime.create_ai_helper("review", context).generate_text(MODEL, "x")
+    assert model.asked == []
+
+
+async def test_nothing_is_paid_for_once_the_runtime_is_closed() -> None:
+    """A helper that outlives its runtime asks no model, since nobody could record it."""
+    model = ScriptedModel()
+    source = AISettings(models={MODEL: model})
+    async with ef.Runtime("memory://", [SUMMARY], ai=source) as runtime:
+        run = await runtime.create_run("summary", "a long text")
+        outside = runtime.create_ai_helper("billing")
+        context = runtime.create_log_context(run.id, "summarise")
+        of_run = runtime.create_ai_helper("review", context)
+    for helper in (outside, of_run):
+        for call in (helper.generate_text(MODEL, "x"), helper.record_call(MODEL, cost=1)):
+            with pytest.raises(RuntimeNotOpen, match="was closed"):
+                await call
+    with pytest.raises(RuntimeNotOpen, match="was closed"):
+        await context.log("reviewed")
     assert model.asked == []
 
 
