@@ -1,6 +1,7 @@
 """Cancelling is final at once, and whatever comes late is recorded as discarded."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -41,6 +42,59 @@ async def test_a_late_success_is_discarded(
     assert (history[-2].actor, history[-2].event.reason) == ("ada", "changed my mind")
     assert history[-1].event.result == 1
     assert "stage.completed" not in await types(run)
+
+
+LATE: dict[str, tuple[object, list[str]]] = {
+    "ready": (ef.Ready(7), ["completed"]),
+    "enter again": (ef.Reenter(), ["reentered"]),
+    "failed": (ef.Failed("no"), ["failed"]),
+    "error": (OSError("away"), ["check failed"]),
+    "pending": (ef.Pending(1), []),
+}
+
+
+@pytest.mark.parametrize("same_process", [True, False])
+@pytest.mark.parametrize(("answer", "discarded"), LATE.values(), ids=LATE)
+async def test_a_late_answer_of_a_check_is_discarded(
+    open_runtime: Open,
+    clock: ManualClock,
+    answer: object,
+    discarded: list[str],
+    *,
+    same_process: bool,
+) -> None:
+    """Scenario 10: cancel lands while a check is under way, which goes on all the same."""
+    seen: list[bool] = []
+
+    @ef.stage
+    async def waits(ctx: ef.StageContext[int]) -> int | ef.Suspended[int]:
+        return ef.Suspended(1, check_after=10)
+
+    @waits.check
+    async def stubborn(state: int, ctx: ef.StageContext[int]) -> Any:  # noqa: ANN401 - any answer
+        try:
+            await clock.sleep(3600)
+        except asyncio.CancelledError:
+            seen.append(ctx.cancelled)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    workflow = ef.define_workflow("w", input=int).pipe(waits).build()
+    runtime = await open_runtime(workflow)
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    await clock.advance(11)
+    asker = runtime if same_process else await open_runtime(workflow)
+    assert await asker.run(run.id).cancel(reason="changed my mind", actor="ada")
+    await clock.advance(100)
+    assert seen == [True]
+    with pytest.raises(ef.RunCancelled, match="changed my mind"):
+        await run.result()
+    kinds = await types(run)
+    last = [e.event.outcome for e in await run.history() if e.type == "result.discarded"]
+    assert (last, kinds[-1 - len(last)]) == (discarded, "run.cancelled")
+    assert kinds.count("job.claimed") == 2
 
 
 async def test_a_pending_run_is_never_claimed_after_it_was_cancelled(

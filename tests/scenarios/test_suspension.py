@@ -224,6 +224,8 @@ async def test_a_signal_is_used_whenever_it_arrives(
         await run.signal("something-else")
         await run.signal("approval", {"by": "ada"}, actor="ada")
     assert await clock.run_until(run.result()) == "7: ada"
+    with pytest.raises(RunEnded, match="is completed, so nothing waits"):
+        await run.signal("approval", {"by": "ada"})
     await run.rerun_from("approve")
     if when == "before the start":
         return
