@@ -28,6 +28,7 @@ from eventflow.definition.outcomes import (
 )
 from eventflow.definition.schema import dump_json
 from eventflow.errors import (
+    CallNotRecorded,
     InvalidConfig,
     InvalidData,
     InvalidInput,
@@ -114,7 +115,7 @@ class Execution:
             if job.lost:
                 raise
             return self._excused(job, error)
-        except (InvalidData, InvalidStep) as error:
+        except (InvalidData, InvalidStep, CallNotRecorded) as error:
             return self.failed(job, error, final=True)
         except BaseException as error:
             if _ends_more(error):

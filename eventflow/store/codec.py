@@ -74,11 +74,13 @@ def _reader(kind: type[Transition | Note]) -> Callable[[bytes], Event]:
     if "plan" not in names:
         return msgspec.json.Decoder(kind).decode
     outline: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_outline(kind))
+    make: Any = kind
 
     def read(data: bytes) -> Event:
         found = outline.decode(data)
         given: dict[str, Any] = {name: getattr(found, name) for name in names}
-        return kind(**given | {"plan": _plan(bytes(found.plan))})
+        event: Event = make(**given | {"plan": _plan(bytes(found.plan))})
+        return event
 
     return read
 
