@@ -33,7 +33,7 @@ class Growth:
 
 @frozen
 class Results:
-    """Everything that was measured, and on what; `imported` is the seconds of an import."""
+    """Everything that was measured, and on what; `imported` is the processor time of an import."""
 
     results: Sequence[Result]
     growths: Sequence[Growth]
@@ -101,7 +101,7 @@ def targets(results: Results) -> list[Target]:
             Target(f"{each.title}, over that at the smallest size", each.grown, most=1.1)
             for each in results.growths
         ),
-        Target("milliseconds that importing eventflow takes", 1e3 * results.imported, most=150.0),
+        Target("milliseconds of the processor for an import", 1e3 * results.imported, most=150.0),
     ]
 
 

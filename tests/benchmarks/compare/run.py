@@ -140,7 +140,7 @@ def main() -> None:
         found = [result_of(match, databases, rounds, share) for match in matches()]
         grown = [each for kind in DATABASES for each in growth_on(kind, databases, given.quick)]
     print("importing eventflow", flush=True)
-    imported = statistics.median(importing.measured().clock)
+    imported = statistics.median(importing.measured().processor)
     results = Results(
         results=found,
         growths=grown,
