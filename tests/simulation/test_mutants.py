@@ -9,6 +9,7 @@ MOST_SEEDS = 1_000
 """So many seeds are enough for any of them."""
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_bug_is_found(mutant: Mutant) -> None:
     """One of the first seeds is not sound while the bug is there."""

@@ -201,7 +201,7 @@ def _weather(chance: Random, *, calm: bool) -> Weather:
         slow,
         chance.choice((slowest, 1.5)),
         lost=chance.choice((0.0, 0.0, 0.05)),
-        unanswered=chance.choice((0.0, 0.05, 0.15)),
+        unanswered=chance.choice((0.0, 0.05, 0.15, 0.3)),
         late=chance.choice((0.0, 0.0, 0.05)),
         deaf=chance.choice((0.0, 0.0, 1.0)),
         outages=outages,
