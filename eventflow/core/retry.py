@@ -4,7 +4,9 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 
-from attrs import field, frozen, validators
+from attrs import Attribute, field, frozen, validators
+
+from eventflow.core.numbers import as_float, in_seconds, is_number
 
 ANY_DELAY = 365 * 24 * 3600.0
 
@@ -19,8 +21,22 @@ def error_names(kind: type[BaseException]) -> tuple[str, ...]:
     return tuple(qualified_name(each) for each in kind.__mro__ if issubclass(each, BaseException))
 
 
-def _names(kinds: Iterable[type[BaseException] | str]) -> tuple[str, ...]:
+def _names(
+    kinds: Iterable[type[BaseException] | str] | type[BaseException] | str,
+) -> tuple[str, ...]:
+    if isinstance(kinds, str | type):
+        kinds = (kinds,)
     return tuple(kind if isinstance(kind, str) else qualified_name(kind) for kind in kinds)
+
+
+def _is_a_count(_: object, attribute: "Attribute[int]", value: object) -> None:
+    if type(value) is not int:
+        raise ValueError(f"{attribute.name} is a whole number, not {value!r}")
+
+
+def _is_a_number(_: object, attribute: "Attribute[float]", value: object) -> None:
+    if not is_number(value):
+        raise ValueError(f"{attribute.name} is a number, not {value!r}{in_seconds(value)}")
 
 
 @frozen
@@ -37,30 +53,31 @@ class Retry:
         factor: By how much each further delay is longer.
         max_delay: Seconds that no delay passes.
         jitter: The fraction, from 0 to 1, by which a delay varies.
-        retry_on: If given, only these errors (classes or qualified names) are tried again.
+        retry_on: If given, only these errors (classes or qualified names, or one of them) are tried
+            again.
         give_up_on: These errors are final at once, whatever `retry_on` says.
     """
 
-    max_attempts: int = field(default=3, validator=validators.ge(1))
+    max_attempts: int = field(default=3, validator=[_is_a_count, validators.ge(1)])
     initial: float = field(
         default=2.0,
-        converter=float,
-        validator=[validators.ge(0), validators.le(ANY_DELAY)],
+        converter=as_float,
+        validator=[_is_a_number, validators.ge(0), validators.le(ANY_DELAY)],
     )
     factor: float = field(
         default=2.0,
-        converter=float,
-        validator=[validators.ge(1), validators.lt(math.inf)],
+        converter=as_float,
+        validator=[_is_a_number, validators.ge(1), validators.lt(math.inf)],
     )
     max_delay: float = field(
         default=3600.0,
-        converter=float,
-        validator=[validators.ge(0), validators.le(ANY_DELAY)],
+        converter=as_float,
+        validator=[_is_a_number, validators.ge(0), validators.le(ANY_DELAY)],
     )
     jitter: float = field(
         default=0.0,
-        converter=float,
-        validator=[validators.ge(0), validators.le(1)],
+        converter=as_float,
+        validator=[_is_a_number, validators.ge(0), validators.le(1)],
     )
     retry_on: tuple[str, ...] = field(default=(), converter=_names)
     give_up_on: tuple[str, ...] = field(default=(), converter=_names)

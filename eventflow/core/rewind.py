@@ -6,6 +6,7 @@ from datetime import datetime
 from eventflow.core.artifacts import Artifact
 from eventflow.core.commands import CreateRun
 from eventflow.core.events import CarriedArtifact, ForkedFrom
+from eventflow.core.naming import meant
 from eventflow.core.plan import Plan
 from eventflow.core.state import Ending, RunState
 from eventflow.core.values import JSON, Status
@@ -38,6 +39,7 @@ def earlier_outputs(state: RunState, plan: Plan, stage_id: str) -> tuple[int, di
         known = ", ".join(f'"{each}"' for each in plan.stage_ids())
         raise StageNotFound(
             f'Stage "{stage_id}" not found in workflow "{plan.workflow_id}"; it has {known}'
+            + meant(stage_id, plan.stage_ids())
         )
     group = found[0]
     for number in range(1, group):
@@ -54,13 +56,21 @@ def _refuse_unless_completed(
         raise CannotRerun(
             f'Cannot rerun from stage "{stage_id}": execution group {number} ran as '
             f"{', '.join(sorted(ran))}, but is now {', '.join(sorted(planned))}; "
-            f"rerun from group {number} or an earlier one"
+            f"rerun from one of these or from an earlier stage"
         )
     if {*ran.values()} != {Status.COMPLETED}:
         raise CannotRerun(
             f'Cannot rerun from stage "{stage_id}": no completed stages found before execution '
-            f"group {group}; rerun from execution group {number} or an earlier one"
+            f"group {group}: {_without_output(ran, planned)}; "
+            "rerun from there or from an earlier stage"
         )
+
+
+def _without_output(ran: Mapping[str, Status], planned: Iterable[str]) -> str:
+    """Name the stages of a group that have no output."""
+    missing = sorted(each for each in planned if ran.get(each) is not Status.COMPLETED)
+    named = ", ".join(f'"{each}"' for each in missing)
+    return f"{named} {'has' if len(missing) == 1 else 'have'} no output"
 
 
 def fork_command(

@@ -12,6 +12,7 @@ from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type, origin_of
 from eventflow.definition.data.unions import is_union
 from eventflow.definition.outcomes import Completed, Failed, Suspended
+from eventflow.definition.sync_context import SyncStageContext
 from eventflow.errors import InvalidWorkflow
 
 UNSAID: Final[Any] = object()
@@ -123,7 +124,13 @@ def _context_types(
         )
     annotation = _evaluated(function, parameters[0], local_names)
     given = get_args(annotation)
-    if origin_of(annotation) is not StageContext or not given:
+    kind = origin_of(annotation)
+    if kind is SyncStageContext and inspect.iscoroutinefunction(inspect.unwrap(function)):
+        raise InvalidWorkflow(
+            f"{_named(function)} is a coroutine, which awaits what its context gives; "
+            f"annotate its parameter: {parameters[0]}: StageContext[...]"
+        )
+    if kind not in (StageContext, SyncStageContext) or not given:
         raise InvalidWorkflow(
             f"{_named(function)} does not say what it takes; annotate its parameter: "
             f"{parameters[0]}: StageContext[Input], StageContext[Input, Config], or "

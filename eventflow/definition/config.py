@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import NoneType
 from typing import Any
 
+from eventflow.core.naming import meant
 from eventflow.core.values import JSON
 from eventflow.definition.data.plain import plain
 from eventflow.definition.data.problems import Data, Misfit, below, expected, shown
@@ -97,7 +98,8 @@ def _misplaced(stages: Stages, given: Mapping[str, object]) -> list[Problem]:
     problems: list[Problem] = []
     for stage_id, value in given.items():
         if stage_id not in known:
-            problems += below(str(stage_id), [Problem("", f"no such stage; there is: {there}")])
+            reason = f"no such stage; there is: {there}{meant(stage_id, known)}"
+            problems += below(str(stage_id), [Problem("", reason)])
         elif stage_id not in taking and value is not None and value != {}:
             problems += below(stage_id, [Problem("", "the stage takes no config")])
     return problems

@@ -38,13 +38,8 @@ class HasOutput(Protocol[Output_co]):
         ...
 
 
-class StageContext(Protocol[Input_co, Config_co]):
-    """What a stage sees of its run.
-
-    `StageContext[Input, Config]` is the annotation of a stage's only parameter, and its schemas are
-    read from there. `StageContext[None, Config]` is a stage without an input, which works from
-    earlier outputs.
-    """
+class StageFacts(Protocol[Input_co, Config_co]):
+    """What a stage sees of its run, whether it is a coroutine or runs in a thread."""
 
     @property
     def run_id(self) -> str:
@@ -99,11 +94,6 @@ class StageContext(Protocol[Input_co, Config_co]):
     @property
     def outputs(self) -> Mapping[str, object]:
         """The outputs of all stages of earlier groups, by stage id."""
-        ...
-
-    @property
-    def storage(self) -> Storage:
-        """Named values and bytes that are kept for this stage, in this run and generation."""
         ...
 
     @property
@@ -177,6 +167,21 @@ class StageContext(Protocol[Input_co, Config_co]):
     def optional(self, stage: str) -> Any: ...  # noqa: ANN401 - the name says nothing about the type
     def optional(self, stage: HasOutput[Any] | str) -> Any:
         """Give the output of an earlier stage, or None if there is none."""
+        ...
+
+
+class StageContext(StageFacts[Input_co, Config_co], Protocol[Input_co, Config_co]):
+    """What a stage is given: what it sees of its run, and what it can do.
+
+    `StageContext[Input, Config]` is the annotation of a stage's only parameter, and its schemas are
+    read from there. `StageContext[None, Config]` is a stage without an input, which works from
+    earlier outputs. A plain `def` stage may say `SyncStageContext` instead, whose types are those
+    of calls that are not awaited.
+    """
+
+    @property
+    def storage(self) -> Storage:
+        """Named values and bytes that are kept for this stage, in this run and generation."""
         ...
 
     @overload

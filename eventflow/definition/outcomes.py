@@ -9,6 +9,7 @@ import attrs
 from attrs import field, frozen
 from typing_extensions import TypeVar
 
+from eventflow.core.numbers import in_seconds, is_number
 from eventflow.definition.names import ID_RULE, is_id
 
 Out_co = TypeVar("Out_co", covariant=True, default=None)
@@ -28,16 +29,19 @@ NO_STATE: Any = None
 _Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 
-def _seconds(value: object) -> Any:  # noqa: ANN401 - what is no number is left to the validator
+def _seconds(value: Any) -> Any:  # noqa: ANN401 - what is no number is left to the validator
     try:
-        return float(value) if isinstance(value, int | float) else value
+        return float(value) if is_number(value) else value
     except OverflowError:
         return inf
 
 
 def _positive(_: object, attribute: _Attribute, value: object) -> None:
     if not isinstance(value, float) or not 0 < value < inf:
-        raise ValueError(f"{attribute.name} is a positive number of seconds, not {value!r:.300}")
+        raise ValueError(
+            f"{attribute.name} is a positive number of seconds, not {value!r:.300}"
+            + in_seconds(value)
+        )
     if value > LONGEST_WAIT:
         raise ValueError(f"{attribute.name} is at most {LONGEST_WAIT:,.0f} seconds, not {value:g}")
 

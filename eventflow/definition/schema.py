@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any, Generic, TypeAlias, get_args
 
 from attrs import field, frozen
+from cattrs.errors import StructureHandlerNotFoundError
 from typing_extensions import TypeVar, is_typeddict
 
 from eventflow.core.values import JSON
@@ -189,8 +190,9 @@ class Schema(Generic[T_co]):
             ) from None
         except Exception as wrong:
             raise InvalidWorkflow(
-                f"{_sentence(self.what)} cannot be {self.name}: {wrong}; use attrs classes, "
-                "dataclasses, TypedDicts, msgspec structs, pydantic models or plain JSON types"
+                f"{_sentence(self.what)} cannot be {self.name}: {_why_not(wrong)}; use attrs "
+                "classes, dataclasses, TypedDicts, msgspec structs, pydantic models or plain JSON "
+                "types"
             ) from wrong
 
 
@@ -213,6 +215,13 @@ def _parts(tp: Type, names: Mapping[str, object], seen: set[Any]) -> Iterator[Ty
 def _has_instances(tp: Type) -> bool:
     """Tell whether a type is a class of its own; a TypedDict is only a dict."""
     return is_pydantic(tp) or (is_record(tp) and not is_typeddict(tp))
+
+
+def _why_not(wrong: Exception) -> str:
+    """Say why a type has no form in JSON; what cattrs advises is not for users of eventflow."""
+    if isinstance(wrong, StructureHandlerNotFoundError):
+        return f"{name_of(wrong.type_)} has no form in JSON"
+    return str(wrong).rstrip(".")
 
 
 def _sentence(what: str) -> str:

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from math import isfinite
 from types import CodeType, NoneType
 from typing import Any, Generic, Protocol, TypeAlias, overload
 
@@ -13,9 +12,16 @@ from eventflow.core.retry import Retry
 from eventflow.definition.annotations import UNSAID, Signature, names_around, read_signature
 from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type
-from eventflow.definition.names import ID_RULE, is_id
+from eventflow.definition.options import (
+    checked_function,
+    checked_id,
+    checked_retry,
+    checked_signal,
+    checked_timeout,
+)
 from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
 from eventflow.definition.schema import Schema, learn_names
+from eventflow.definition.sync_context import SyncStageContext
 from eventflow.errors import InvalidWorkflow
 
 In = TypeVar("In")
@@ -77,7 +83,7 @@ class Stage(Generic[In_contra, Out_co]):
     payload_schema: Schema[Any] | None = field(default=None, repr=False)
     _check: _CheckSlot = field(factory=_CheckSlot, init=False, repr=False)
 
-    def __call__(self, ctx: StageContext[In_contra, Any]) -> Any:  # noqa: ANN401 - of the function
+    def __call__(self, ctx: StageContext[In_contra, Any] | SyncStageContext[In_contra, Any]) -> Any:  # noqa: ANN401 - of the function
         """Call the function."""
         return self.function(ctx)
 
@@ -178,6 +184,20 @@ class Decorator(Protocol):
         function: Callable[[StageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed],
         /,
     ) -> Stage[In, Out]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[[SyncStageContext[In, Any]], Completed[Out] | Suspended[Any] | Failed],
+        /,
+    ) -> Stage[In, Out]: ...
+    @overload
+    def __call__(
+        self,
+        function: Callable[
+            [SyncStageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed
+        ],
+        /,
+    ) -> Stage[In, Out]: ...
 
 
 @overload
@@ -201,6 +221,15 @@ def stage(
 @overload
 def stage(
     function: Callable[[StageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed], /
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    function: Callable[[SyncStageContext[In, Any]], Completed[Out] | Suspended[Any] | Failed], /
+) -> Stage[In, Out]: ...
+@overload
+def stage(
+    function: Callable[[SyncStageContext[In, Any]], Out | Completed[Out] | Suspended[Any] | Failed],
+    /,
 ) -> Stage[In, Out]: ...
 @overload
 def stage(
@@ -237,7 +266,8 @@ def stage(
 ) -> Any:
     """Make a stage of a function; used as a decorator, bare or with options.
 
-    The schemas come from the annotations: `ctx: StageContext[Input, Config]`, and what is returned.
+    The schemas come from the annotations: `ctx: StageContext[Input, Config]`, or, for a plain
+    function, `SyncStageContext[Input, Config]`, and what is returned.
 
     Args:
         function: An `async def`, or a plain function, which runs in a thread.
@@ -264,7 +294,8 @@ def stage(
     caller = frame.f_back if frame is not None else None
 
     def make(given: Callable[..., Any]) -> Stage[Any, Any]:
-        stage_id = _checked_id(_id_of(given) if id is None else id)
+        checked_function(given)
+        stage_id = checked_id(_id_of(given) if id is None else id)
         names = names_around(caller, getattr(inspect.unwrap(given), "__globals__", {}))
         signature = read_signature(
             given, names, input=input, config=config, output=output, state=state
@@ -274,9 +305,9 @@ def stage(
             name=_title(stage_id) if name is None else name,
             description=description or _first_line(given),
             dependencies=_ids(dependencies),
-            retry=retry,
-            timeout=_checked_timeout(stage_id, timeout),
-            signal=_checked_signal(stage_id, signal),
+            retry=checked_retry(stage_id, retry),
+            timeout=checked_timeout(stage_id, timeout),
+            signal=checked_signal(stage_id, signal),
             suspends=signature.suspends,
             function=given,
             payload_schema=_payload_schema(stage_id, signal, payload, names),
@@ -287,15 +318,7 @@ def stage(
 
 
 def _id_of(function: Callable[..., Any]) -> str:
-    if not callable(function):
-        raise InvalidWorkflow(f"{function!r} is no function; options are named: @stage(id=...)")
     return getattr(function, "__name__", "").replace("_", "-")
-
-
-def _checked_id(given: str) -> str:
-    if not is_id(given):
-        raise InvalidWorkflow(f"{given!r:.300} cannot be the id of a stage; give {ID_RULE}: id=...")
-    return given
 
 
 def _schemas(
@@ -316,14 +339,6 @@ def _schemas(
     }
 
 
-def _checked_signal(stage_id: str, signal: str | None) -> str | None:
-    if signal is not None and not is_id(signal):
-        raise InvalidWorkflow(
-            f'{signal!r:.300} cannot be the signal of stage "{stage_id}"; give {ID_RULE}'
-        )
-    return signal
-
-
 def _payload_schema(
     stage_id: str, signal: str | None, payload: Type, names: Mapping[str, object]
 ) -> Schema[Any] | None:
@@ -336,16 +351,6 @@ def _payload_schema(
         )
     learn_names(payload, names)
     return Schema(payload, f'the payload of signal "{signal}"', exact=False)
-
-
-def _checked_timeout(stage_id: str, timeout: float | None) -> float | None:
-    if timeout is None:
-        return None
-    if not (timeout > 0 and isfinite(timeout)):
-        raise InvalidWorkflow(
-            f'The timeout of stage "{stage_id}" is {timeout}; give a positive number of seconds'
-        )
-    return float(timeout)
 
 
 def _ids(dependencies: Dependencies) -> tuple[str, ...]:

@@ -17,6 +17,11 @@ class HasId(Protocol):
         ...
 
 
+def id_of(stage: HasId | str) -> str:
+    """Give the id of a stage that is named by itself or by its id."""
+    return stage if isinstance(stage, str) else stage.id
+
+
 class Storage(Protocol):
     """Named values and bytes of one stage of one run, in one generation.
 
@@ -92,4 +97,32 @@ class Storage(Protocol):
         Raises:
             StageNotFound: As `load`.
         """
+        ...
+
+
+class SyncStorage(Protocol):
+    """The same storage for a plain `def` stage, whose calls give their answers themselves."""
+
+    def save(self, name: str, value: object) -> str:
+        """Do what `Storage.save` does."""
+        ...
+
+    @overload
+    def load(self, name: str, type: None = None, *, stage: HasId | str | None = None) -> Any: ...  # noqa: ANN401 - plain data
+    @overload
+    def load(self, name: str, type: type[T], *, stage: HasId | str | None = None) -> T: ...
+    def load(self, name: str, type: Any = None, *, stage: HasId | str | None = None) -> Any:
+        """Do what `Storage.load` does."""
+        ...
+
+    def exists(self, name: str, *, stage: HasId | str | None = None) -> bool:
+        """Do what `Storage.exists` does."""
+        ...
+
+    def delete(self, name: str) -> bool:
+        """Do what `Storage.delete` does."""
+        ...
+
+    def list(self, prefix: str = "", *, stage: HasId | str | None = None) -> list[str]:
+        """Do what `Storage.list` does."""
         ...

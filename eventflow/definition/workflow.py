@@ -9,6 +9,7 @@ import msgspec
 from attrs import field, frozen
 from typing_extensions import TypeVar
 
+from eventflow.core.naming import meant
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.values import JSON
 from eventflow.definition.config import checked_config, configurable, default_config, merged_config
@@ -73,6 +74,7 @@ class Workflow(Generic[In_contra, Out_co]):
         there = ", ".join(f'"{stage.id}"' for stage in self.stages)
         raise StageNotFound(
             f'Stage "{stage_id}" not found in workflow "{self.id}" (it has: {there})'
+            + meant(stage_id, self._by_id)
         )
 
     def group_of(self, stage_id: str) -> int:

@@ -1,6 +1,7 @@
 """The retry policy: which errors are tried again, and how long the next attempt waits."""
 
 import math
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -81,6 +82,28 @@ def test_a_policy_that_cannot_work_is_refused(wrong: dict[str, float]) -> None:
     """A policy without an attempt, with a negative delay or with an infinite one is refused."""
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Retry(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"max_attempts": "3"}, "max_attempts is a whole number, not '3'"),
+        ({"max_attempts": 2.5}, "max_attempts is a whole number, not 2.5"),
+        ({"initial": "2"}, "initial is a number, not '2'"),
+        ({"jitter": True}, "jitter is a number, not True"),
+        ({"initial": timedelta(1)}, r"is a number, not .*; give duration\.total_seconds\(\)"),
+    ],
+)
+def test_what_is_no_number_is_refused(wrong: dict[str, object], message: str) -> None:
+    """A text, a truth or a duration is refused by the name of the field, with what to write."""
+    with pytest.raises(ValueError, match=message):
+        Retry(**wrong)  # type: ignore[arg-type]
+
+
+def test_one_error_needs_no_list() -> None:
+    """A single class, or name, stands for itself."""
+    policy = Retry(retry_on=OSError, give_up_on="builtins.TimeoutError")
+    assert policy == Retry(retry_on=[OSError], give_up_on=[TimeoutError])
 
 
 def test_an_error_is_known_by_its_bases() -> None:

@@ -211,16 +211,16 @@ def test_a_run_that_is_alive_is_refused(steps: tuple[Step, ...], status: str) ->
 
 
 @pytest.mark.parametrize(
-    ("steps", "group"),
-    [((cancel(),), 1), ((*done("a"), cancel()), 2), ((*done("a"), claim("b"), cancel()), 2)],
+    ("steps", "stage"),
+    [((cancel(),), "a"), ((*done("a"), cancel()), "b"), ((*done("a"), claim("b"), cancel()), "b")],
     ids=["nothing ran", "the group before was cancelled", "it was cancelled at work"],
 )
-def test_a_group_without_what_it_needs_is_refused(steps: tuple[Step, ...], group: int) -> None:
+def test_a_group_without_what_it_needs_is_refused(steps: tuple[Step, ...], stage: str) -> None:
     """Without the outputs of all earlier groups there is nothing to go on with."""
     given(create(THREE), *steps).when(rewind("c")).then_refused(
         CannotRerun,
-        'Cannot rerun from stage "c": no completed stages found before execution group 3; '
-        f"rerun from execution group {group} or an earlier one",
+        'Cannot rerun from stage "c": no completed stages found before execution group 3: '
+        f'"{stage}" has no output; rerun from there or from an earlier stage',
     )
 
 
@@ -229,8 +229,32 @@ def test_a_group_that_completed_in_part_is_refused() -> None:
     ended = given(create(plan("a b", "c")), *done("a"), claim("b"), fail("b", final=True))
     ended.when(rewind("c")).then_refused(
         CannotRerun,
-        'Cannot rerun from stage "c": no completed stages found before execution group 2; '
-        "rerun from execution group 1 or an earlier one",
+        'Cannot rerun from stage "c": no completed stages found before execution group 2: '
+        '"b" has no output; rerun from there or from an earlier stage',
+    )
+
+
+def test_every_stage_without_an_output_is_named() -> None:
+    """Of a group that did not run at all, that is each of its stages."""
+    given(create(THREE), cancel()).when(rewind("c", plan=plan("a x", "c"))).then_refused(
+        CannotRerun,
+        'Cannot rerun from stage "c": execution group 1 ran as a, but is now a, x; '
+        "rerun from one of these or from an earlier stage",
+    )
+    given(create(plan("a b", "c")), cancel()).when(rewind("c")).then_refused(
+        CannotRerun,
+        'Cannot rerun from stage "c": no completed stages found before execution group 2: '
+        '"a", "b" have no output; rerun from there or from an earlier stage',
+    )
+
+
+def test_an_id_that_is_spelled_otherwise_is_asked_about() -> None:
+    """Functions have `_` where the ids of their stages have `-`."""
+    ended = given(create(plan("take-all", "c")), cancel())
+    ended.when(rewind("take_all")).then_refused(
+        StageNotFound,
+        'Stage "take_all" not found in workflow "my-workflow"; it has "take-all", "c"; '
+        'did you mean "take-all"?',
     )
 
 
@@ -239,8 +263,8 @@ def test_outputs_that_were_cut_do_not_count() -> None:
     cut = given(rewind("b"), cancel(), world=completed().world)
     cut.when(rewind("c")).then_refused(
         CannotRerun,
-        'Cannot rerun from stage "c": no completed stages found before execution group 3; '
-        "rerun from execution group 2 or an earlier one",
+        'Cannot rerun from stage "c": no completed stages found before execution group 3: '
+        '"b" has no output; rerun from there or from an earlier stage',
     )
 
 
@@ -285,7 +309,7 @@ def test_a_changed_earlier_group_is_refused() -> None:
     completed().when(rewind("c", plan=plan("a", "x b", "c"))).then_refused(
         CannotRerun,
         'Cannot rerun from stage "c": execution group 2 ran as b, but is now b, x; '
-        "rerun from group 2 or an earlier one",
+        "rerun from one of these or from an earlier stage",
     )
 
 

@@ -75,6 +75,15 @@ def test_what_an_outcome_cannot_hold_is_refused_where_it_is_made(
         outcome(first, **wrong)
 
 
+@pytest.mark.parametrize("wrong", ["1", True, timedelta(seconds=1)])
+def test_what_is_no_number_of_seconds_is_refused(wrong: Any) -> None:  # noqa: ANN401 - wrong
+    """A text is not read as a number, and a duration is asked for its seconds."""
+    with pytest.raises(ValueError, match=r"max_wait is a positive number of seconds, not "):
+        Suspended("state", max_wait=wrong)
+    with pytest.raises(ValueError, match=r"check_after is a positive number of seconds, not "):
+        Pending(wrong)
+
+
 def test_the_helpers_are_short_for_a_suspension() -> None:
     """Each says what a `Suspended` with more arguments would."""
     moment = datetime(2027, 1, 1, tzinfo=UTC)

@@ -444,8 +444,8 @@ class NamesNothing:
 
 
 UNSUPPORTED: list[tuple[Any, str]] = [
-    (Unsupported, "The input cannot be Unsupported"),
-    (HoldsUnsupported, "The input cannot be HoldsUnsupported: .*Unsupported"),
+    (Unsupported, "The input cannot be Unsupported: Unsupported has no form in JSON; use attrs"),
+    (HoldsUnsupported, "cannot be HoldsUnsupported: Unsupported has no form in JSON; use attrs"),
     (list[Unsupported] | None, "The input cannot be"),
     (lambda: 3, "The input cannot be"),
     (NamesNothing, "'Missing'.*define or import it at module level"),

@@ -1,5 +1,7 @@
 """A stage knows what it is from its function, its annotations and its options."""
 
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from types import NoneType, SimpleNamespace
 from typing import Any
 
@@ -9,6 +11,7 @@ from eventflow.core.retry import Retry
 from eventflow.definition.context import StageContext
 from eventflow.definition.outcomes import Completed, Failed, Pending, Suspended
 from eventflow.definition.stage import Stage, stage
+from eventflow.definition.sync_context import SyncStageContext
 from eventflow.errors import InvalidWorkflow
 from tests.definition.kinds import AttrsName, AttrsOrder, StructOrder
 
@@ -203,6 +206,55 @@ def test_an_option_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None
     """Ids are texts and times are positive."""
     with pytest.raises(InvalidWorkflow, match=r"positive number of seconds|give a text"):
         stage(**wrong)(output_without_json)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"retry": 3}, r"is a Retry, not 3; write retry=Retry\(max_attempts=3\)"),
+        ({"retry": {"max_attempts": 2}}, r"is a Retry, not .*; write retry=Retry\("),
+        ({"retry": None}, r"is a Retry, not None"),
+        ({"timeout": "30"}, r"is '30'; give a positive number of seconds"),
+        ({"timeout": True}, r"is True; give a positive number of seconds"),
+        ({"timeout": timedelta(seconds=3)}, r"number of seconds; give duration\.total_seconds\(\)"),
+        ({"signal": 7}, r"7 cannot be the signal of stage .*; give a text"),
+        ({"signal": ""}, r"'' cannot be the signal of stage .*; give a text"),
+    ],
+)
+def test_an_option_of_another_type_is_refused(wrong: dict[str, Any], message: str) -> None:
+    """What would only fail within a run is refused when the stage is made, with what to write."""
+    with pytest.raises(InvalidWorkflow, match=message):
+        stage(**wrong)(output_without_json)
+
+
+def test_a_generator_is_no_stage() -> None:
+    """A function that yields has no one output."""
+
+    def yields(ctx: StageContext[int]) -> Iterator[int]:
+        yield 1
+
+    async def yields_too(ctx: StageContext[int]) -> AsyncIterator[int]:
+        yield 1
+
+    for function in (yields, yields_too):
+        with pytest.raises(InvalidWorkflow, match=r'"yields(_too)?" yields; a stage returns'):
+            stage(function)
+
+
+def test_a_plain_function_may_name_the_context_of_a_thread() -> None:
+    """Its schemas are read from there, and a coroutine is told which context is its own."""
+
+    def in_a_thread(ctx: SyncStageContext[AttrsOrder, AttrsName]) -> int:
+        return len(ctx.input.names)
+
+    async def on_the_loop(ctx: SyncStageContext[AttrsOrder]) -> int:
+        return len(ctx.input.names)
+
+    made = stage(in_a_thread)
+    assert (made.input_schema.type, made.config_schema.type) == (AttrsOrder, AttrsName)
+    assert not made.is_async
+    with pytest.raises(InvalidWorkflow, match=r"awaits what its context gives; .*StageContext\["):
+        stage(on_the_loop)
 
 
 def test_a_payload_is_that_of_a_signal() -> None:

@@ -163,11 +163,13 @@ def test_all_problems_of_all_stages_come_at_once(workflow: Workflow[Document, st
             "sum-up": {"temperature": float("nan")},
             "extract": {"any": 1},
             "unknown": {},
+            "Sum_up": {},
         },
     )
     assert [path for path, _ in found] == [
         "extract",
         "unknown",
+        "Sum_up",
         "sum-up.temperature",
         "count.mini",
         "count.minimum",
@@ -176,6 +178,7 @@ def test_all_problems_of_all_stages_come_at_once(workflow: Workflow[Document, st
     ]
     reasons = dict(found)
     assert reasons["unknown"].startswith('no such stage; there is: "extract", "count"')
+    assert reasons["Sum_up"].endswith('; did you mean "sum-up"?')
     assert reasons["extract"] == "the stage takes no config"
     assert reasons["count.settings.max_items"] == "must be >= 1: 0"
 

@@ -12,6 +12,7 @@ from eventflow.definition.context import StageContext
 from eventflow.definition.outcomes import Completed, Failed, Pending, Ready, Reenter, Suspended
 from eventflow.definition.schema import Schema
 from eventflow.definition.stage import Stage, stage
+from eventflow.definition.sync_context import SyncStageContext
 from eventflow.definition.workflow import Workflow
 
 
@@ -68,6 +69,30 @@ def threaded(ctx: StageContext[Words]) -> int:
 @stage(id="threaded")
 def threaded_too(ctx: StageContext[Words]) -> int | Failed:
     return len(ctx.input.words)
+
+
+@stage
+def in_a_thread(ctx: SyncStageContext[Words, Config]) -> int | Suspended[Batch]:
+    assert_type(ctx.input, Words)
+    assert_type(ctx.config, Config)
+    assert_type(ctx.require(extract), Words)
+    assert_type(ctx.step("fetch", fetch, "b", twice=True), Batch)
+    assert_type(ctx.step("size", len, ctx.input.words), int)
+    assert_type(ctx.map(ctx.input.words, fetch), list[Batch])
+    assert_type(ctx.map(ctx.input.words, len, name="sizes"), list[int])
+    assert_type(ctx.storage.save("words", ctx.input), str)
+    assert_type(ctx.storage.load("words", Words, stage=extract), Words)
+    assert_type(ctx.storage.exists("words"), bool)
+    assert_type(ctx.storage.list(), list[str])
+    ctx.log("read")
+    ctx.progress(0.5)
+    ctx.annotate("language", "en")
+    return ctx.step("size again", len, ctx.input.words) + 1
+
+
+@stage(timeout=3)
+def in_a_thread_too(ctx: SyncStageContext[Words]) -> Completed[int]:
+    return Completed(len(ctx.input.words))
 
 
 @stage
@@ -129,6 +154,8 @@ assert_type(extract, Stage[Document, Words])
 assert_type(size, Stage[Words, int])
 assert_type(threaded, Stage[Words, int])
 assert_type(threaded_too, Stage[Words, int])
+assert_type(in_a_thread, Stage[Words, int])
+assert_type(in_a_thread_too, Stage[Words, int])
 assert_type(with_metrics, Stage[Words, int])
 assert_type(waiting, Stage[Words, int])
 assert_type(waiting_or_done, Stage[Words, int])

@@ -4,7 +4,7 @@ It never guesses: what has no meaning in JSON, such as NaN, is refused with its 
 """
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -68,6 +68,8 @@ def _other(value: Data) -> JSON:  # noqa: C901 - one case for each kind of value
             return _ordered(value)
         case _ if is_pydantic(type(value)):
             return plain(value.model_dump(mode="json", by_alias=True))
+        case Awaitable():
+            raise misfit(f"{type(value).__qualname__} is not a value yet; was an await forgotten?")
         case _:
             raise misfit(
                 f"{type(value).__qualname__} cannot be stored as JSON; use an attrs class, a "
