@@ -1,13 +1,15 @@
 """One structured log event for each transition; the application decides what becomes of them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from logging import DEBUG, ERROR, INFO, WARNING
 from typing import TYPE_CHECKING
 
 from eventflow.core import events as e
 from eventflow.core.state import RunState
 from eventflow.core.values import ErrorInfo, JobKind
+from eventflow.errors import InvalidData
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -61,10 +63,6 @@ class Log:
         """Write a line about what somebody has to mend."""
         self._hand_over(self._bound.error, event, fields)
 
-    def exception(self, event: str, **fields: object) -> None:
-        """Write a line about an error, with the traceback of it."""
-        self._hand_over(self._bound.exception, event, fields)
-
     def _hand_over(
         self, write: Callable[..., object], event: str, fields: Mapping[str, object]
     ) -> None:
@@ -92,6 +90,46 @@ def _structlog() -> "FilteringBoundLogger":
 
     log: FilteringBoundLogger = structlog.get_logger("eventflow")
     return log
+
+
+def log_failure(event: str, error: BaseException, **ids: str) -> None:
+    """Write a line about an error that nobody expected, with its traceback as text.
+
+    The error itself is not handed on: whoever renders it might show the values of all variables,
+    which are inputs and outputs.
+    """
+    logger().error(event, exception=_traceback_of(error), **ids)
+
+
+def log_blocked(run_id: str, stage: str, took: float, timeout: float) -> None:
+    """Tell of a stage that blocked the event loop, and with it the timer of its own timeout."""
+    logger().warning(
+        "stage.blocked_the_loop",
+        run_id=run_id,
+        stage=stage,
+        took=round(took, 3),
+        timeout=timeout,
+        advice="await instead of waiting in place, or write the stage as a plain def",
+    )
+
+
+def _traceback_of(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error)).rstrip()
+    for each in _behind(error):
+        if isinstance(each, InvalidData):
+            for problem in each.problems:
+                text = text.replace(str(problem), problem.path or "...")
+    return text
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, those that it came from, and those that it groups."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for each in error.exceptions:
+                yield from _behind(each)
+        error = error.__cause__ or error.__context__
 
 
 class TransitionLog:

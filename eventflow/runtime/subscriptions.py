@@ -30,7 +30,7 @@ from eventflow.runtime.clock import wait_for
 from eventflow.runtime.delivery import Claimed, Delivery, Handler, Order
 from eventflow.runtime.driving import transition
 from eventflow.runtime.given import checked_count, checked_text
-from eventflow.runtime.logs import logger
+from eventflow.runtime.logs import log_failure
 from eventflow.runtime.subscription_log import Cursor, DeadLetter
 from eventflow.runtime.worker import Tools, Worker
 from eventflow.store.contract import Store
@@ -138,8 +138,8 @@ class Subscription:
                 with suppress(StoreUnavailable):  # it is time to stop
                     await outage.wait(error)
                 continue
-            except Exception:  # noqa: BLE001 - a subscription that ends by itself would lose events
-                logger().exception("subscription.broken", subscription=self.name)
+            except Exception as error:  # noqa: BLE001 - one that ends by itself would lose events
+                log_failure("subscription.broken", error, subscription=self.name)
             outage.over()
             if not done:
                 await wait_for(self._stopping, clock, settings.job_poll_interval)

@@ -41,7 +41,7 @@ from eventflow.runtime.clock import Clock, wait_for
 from eventflow.runtime.execution import Execution, JobLost, Report
 from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
-from eventflow.runtime.logs import logger
+from eventflow.runtime.logs import log_failure, logger
 from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
@@ -213,8 +213,8 @@ class Worker:
                 with suppress(StoreUnavailable):  # it was stopped meanwhile
                     await outage.wait(error)
                 continue
-            except Exception:  # noqa: BLE001 - a worker that ends by itself would help nobody
-                logger().exception("worker.failed", worker=self.id)
+            except Exception as error:  # noqa: BLE001 - a worker that ends by itself helps nobody
+                log_failure("worker.failed", error, worker=self.id)
                 claimed = 0
             outage.over()
             if not (claimed and self._room.backlog) and not self._room.closed:
@@ -406,8 +406,8 @@ class Worker:
         except asyncio.CancelledError:
             await self._give_back(job)
             raise
-        except Exception:  # noqa: BLE001 - as `_claim`; once the lease is over, it is tried again
-            logger().exception("stage.not_reported", run_id=job.run.run_id, stage=job.state.id)
+        except Exception as error:  # noqa: BLE001 - as `_claim`; once the lease is over, tried again
+            log_failure("stage.not_reported", error, run_id=job.run.run_id, stage=job.state.id)
             return None
         finally:
             self._leases.remove(job)

@@ -224,7 +224,8 @@ async def test_an_error_of_the_store_that_nobody_expected_ends_no_worker(
         assert await clock.run_until(run.result()) == "x"
     failed = [line for line in logs if line["event"] == "worker.failed"]
     assert failed
-    assert failed[0]["exc_info"]
+    assert failed[0]["exception"].startswith("Traceback (most recent call last):")
+    assert failed[0]["exception"].endswith("ZeroDivisionError: a bug of a store")
 
 
 async def test_a_report_that_fails_for_no_known_reason_is_made_by_another_attempt(
