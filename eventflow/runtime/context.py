@@ -26,6 +26,7 @@ from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
 from eventflow.errors import InvalidOutput, OutputNotFound
 from eventflow.runtime.ai_calls import StageHelper
+from eventflow.runtime.awaiting import Awaitables
 from eventflow.runtime.calling import AnyFunction
 from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
 from eventflow.runtime.given import checked_key
@@ -68,7 +69,7 @@ class Outputs(Mapping[str, Any]):
 
 
 class Context:
-    """The one implementation of `StageContext`.
+    """The one implementation of `StageContext`, and of `SyncStageContext`.
 
     `log`, `progress` and `annotate` are awaited in an `async def` stage. A plain `def` stage, which
     runs in a thread, calls them as they are: there they return when the note is durable.
@@ -93,6 +94,7 @@ class Context:
         self._helper: AIHelper | None = None
         self._record = record
         self._steps = steps
+        self._awaitables = Awaitables(job.state.id)
         self._now = now
         self._random: Random | None = None
         self._loop = asyncio.get_running_loop()
@@ -126,7 +128,7 @@ class Context:
     @cached_property
     def storage(self) -> Storage:
         """Named values and bytes that are kept for this stage, in this run and generation."""
-        return Storage(self._job, self._shelves, self._steps)
+        return Storage(self._job, self._shelves, self._given)
 
     @property
     def cancelled(self) -> bool:
@@ -219,7 +221,10 @@ class Context:
 
     def step(self, name: str, function: AnyFunction, /, *args: object, **kwargs: object) -> Any:  # noqa: ANN401 - typed by the Protocol
         """Give the recorded output of a step, or call its function and record what it gives."""
-        return self._steps.run(name, function, args, kwargs)
+        answer = self._steps.run(name, function, args, kwargs)
+        if self._steps.in_thread:
+            return answer
+        return self._awaitables.coroutine(f'step("{name}", ...)', answer)
 
     def map(
         self,
@@ -241,21 +246,35 @@ class Context:
             concurrency=checked_concurrency(name, concurrency),
             voice=Voice(self.progress if progress else _say_nothing, self._now),
         )
-        work = fan_out.run()
-        return self._steps.wait_for(work) if self._steps.in_thread else work
+        return self._given(f'map(...) of "{name}"', fan_out.run())
+
+    async def refuse_forgotten(self) -> None:
+        """Refuse that the stage has forgotten an `await`.
+
+        Raises:
+            InvalidStep: Naming what was called and not awaited.
+        """
+        await self._awaitables.refuse_forgotten()
 
     async def end(self) -> None:
         """End the steps and calls of this attempt; what has finished is recorded, or refused."""
         if self._helper is not None:
             await self._helper.aclose()
         await self._steps.end()
+        await self._awaitables.settle()
+
+    def _given(self, call: str, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - as the methods
+        """Give a coroutine what it has to await, and code in a thread the answer itself."""
+        if self._steps.in_thread:
+            return self._steps.wait_for(work)
+        return self._awaitables.coroutine(call, work)
 
     def _note(self, note: e.Note) -> Awaitable[None]:
         recording = self._record(self.run_id, note)
         if threading.get_ident() != self._thread:
             asyncio.run_coroutine_threadsafe(recording, self._loop).result()
             return _Done()
-        return asyncio.ensure_future(recording)
+        return self._awaitables.note(asyncio.ensure_future(recording))
 
 
 async def _say_nothing(fraction: float, message: str) -> None:

@@ -42,12 +42,18 @@ from eventflow.runtime.calling import Call, start
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.context import Context, Recorder, stage_note
 from eventflow.runtime.job import Job
+from eventflow.runtime.logs import log_blocked
 from eventflow.runtime.steps import StepRecorder, Steps
 from eventflow.runtime.storage import Shelves
 from eventflow.runtime.values import Contents, Values, held_outside, placed
 
 LONGEST_TRACEBACK = 16_000
 LONGEST_MESSAGE = 16_000
+LONGEST_NOTES = 1_000
+PUNCTUAL = 0.1
+"""Seconds by which a timer may be late while the event loop is only busy, and not blocked."""
+
+RAISED_NO_ERROR = "exceptions must derive from BaseException"
 _ANSWERS = (Completed, Suspended, Failed, Pending, Ready, Reenter)
 
 
@@ -130,10 +136,7 @@ class Execution:
     async def _execute(self, job: Job, contents: Contents) -> Report:
         """Call the stage, and turn what it returned into a command."""
         context = self._context(job, contents)
-        try:
-            returned = await self._call(job, job.stage.function, context)
-        finally:
-            await context.end()
+        returned = await self._call_with(context, job, job.stage.function, context)
         match returned:
             case Failed():
                 return self._gave_up(job, returned)
@@ -155,10 +158,7 @@ class Execution:
             return self._still_pending(job, waiting, None, contents)
         state = job.stage.state_schema.parse(placed(waiting.state, contents), InvalidOutput)
         context = self._context(job, contents)
-        try:
-            answer = await self._call(job, check, state, context)
-        finally:
-            await context.end()
+        answer = await self._call_with(context, job, check, state, context)
         match answer:
             case Ready():
                 return self._completed(job, answer.output, answer.metrics)
@@ -206,6 +206,21 @@ class Execution:
                     context.signal = _payload(job, signal, contents)
         return context
 
+    async def _call_with(
+        self, context: Context, job: Job, function: Callable[..., Any], *arguments: object
+    ) -> Any:  # noqa: ANN401 - as `_call`
+        """Call user code, and end what it was given to await.
+
+        Raises:
+            InvalidStep: It has forgotten to.
+        """
+        try:
+            returned = await self._call(job, function, *arguments)
+            await context.refuse_forgotten()
+        finally:
+            await context.end()
+        return returned
+
     async def _call(self, job: Job, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401 - what user code returns
         """Call user code within the stage's timeout.
 
@@ -220,7 +235,7 @@ class Execution:
             job.begin(call)
         timeout = _timeout(job)
         try:
-            return await (call.answer if timeout is None else self._bounded(call, timeout))
+            return await (call.answer if timeout is None else self._bounded(job, call, timeout))
         except asyncio.CancelledError:
             if _cancelling():
                 await call.end()
@@ -229,9 +244,9 @@ class Execution:
                 raise JobLost from None
             raise
 
-    async def _bounded(self, call: Call, timeout: float) -> Any:  # noqa: ANN401 - as `_call`
+    async def _bounded(self, job: Job, call: Call, timeout: float) -> Any:  # noqa: ANN401 - as `_call`
         """Await user code; once the time is up, cancel it and take nothing that it still says."""
-        late = False
+        late, begun = False, self.clock.now()
 
         def cancel() -> None:
             nonlocal late
@@ -248,6 +263,9 @@ class Execution:
             timer.cancel()
         if late:
             raise _too_late(timeout)
+        took = (self.clock.now() - begun).total_seconds()
+        if took > timeout + PUNCTUAL:  # nobody could look at the time, so the result counts
+            log_blocked(job.run.run_id, job.state.id, took, timeout)
         return returned
 
     def _completed(
@@ -405,6 +423,11 @@ def error_info(error: BaseException) -> ErrorInfo:
         message = str(error)
     except Exception:  # noqa: BLE001 - as the traceback says it
         message = "<exception str() failed>"
+    if type(error) is TypeError and message == RAISED_NO_ERROR:
+        message += "; eventflow.Failed and the like are returned, not raised"
+    notes = " ".join(str(note) for note in getattr(error, "__notes__", ()))
+    if notes:
+        message = f"{message} ({notes:.{LONGEST_NOTES}})"
     return ErrorInfo(
         qualified_name(type(error)), _message(message), _unicode(text)[-LONGEST_TRACEBACK:]
     )

@@ -17,12 +17,11 @@ from eventflow.core.state import RunState
 from eventflow.core.values import ArtifactKind
 from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
-from eventflow.definition.storage import HasId
+from eventflow.definition.storage import HasId, id_of
 from eventflow.errors import ArtifactNotFound, InvalidOutput, StageNotFound, StaleToken
 from eventflow.runtime.backoff import Outage, until_available
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.job import Job
-from eventflow.runtime.steps import Steps
 from eventflow.store.blobs import LARGEST, BlobStore
 
 T = TypeVar("T")
@@ -32,6 +31,10 @@ NoteRecorder: TypeAlias = Callable[[str, e.Note], Awaitable[RunState]]
 
 HistoryReader: TypeAlias = Callable[[str, int], Awaitable[Sequence[e.Fact]]]
 """Reads the events of a run beyond a version."""
+
+
+Answerer: TypeAlias = Callable[[str, Coroutine[Any, Any, Any]], Any]
+"""Gives what is known by a name to whoever called: to await, or, in a thread, as it is."""
 
 
 @frozen
@@ -59,35 +62,32 @@ class Storage:
     A coroutine awaits what the methods give; code in a thread gets the answer itself.
     """
 
-    def __init__(self, job: Job, shelves: Shelves, steps: Steps) -> None:
+    def __init__(self, job: Job, shelves: Shelves, answer: Answerer) -> None:
         self._job = job
         self._shelves = shelves
-        self._steps = steps
+        self._answer = answer
         self._fold = shelves.begin(job.run)
         self._reading = asyncio.Lock()
 
     def save(self, name: str, value: object) -> Any:  # noqa: ANN401 - typed by the Protocol
         """Keep bytes, or any value that can be stored as JSON; give the key of what is kept."""
-        return self._answer(self._save(name, value))
+        return self._answer(f"storage.save({name!r})", self._save(name, value))
 
     def load(self, name: str, type: Any = None, *, stage: HasId | str | None = None) -> Any:  # noqa: ANN401 - as above
         """Give what was saved: bytes as bytes, anything else as plain data or of a type."""
-        return self._answer(self._load(name, type, stage))
+        return self._answer(f"storage.load({name!r})", self._load(name, type, stage))
 
     def exists(self, name: str, *, stage: HasId | str | None = None) -> Any:  # noqa: ANN401 - as above
         """Tell whether something is kept under a name."""
-        return self._answer(self._exists(name, stage))
+        return self._answer(f"storage.exists({name!r})", self._exists(name, stage))
 
     def delete(self, name: str) -> Any:  # noqa: ANN401 - as above
         """Keep nothing under a name any more; tell whether something was."""
-        return self._answer(self._delete(name))
+        return self._answer(f"storage.delete({name!r})", self._delete(name))
 
     def list(self, prefix: str = "", *, stage: HasId | str | None = None) -> Any:  # noqa: ANN401 - as above
         """List the names that begin with a prefix, sorted."""
-        return self._answer(self._list(prefix, stage))
-
-    def _answer(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - as the methods
-        return self._steps.wait_for(work) if self._steps.in_thread else work
+        return self._answer("storage.list()", self._list(prefix, stage))
 
     async def _save(self, name: str, value: object) -> str:
         kind, data = _content(name, value)
@@ -143,7 +143,7 @@ class Storage:
             StageNotFound: A stage that is not of an earlier group.
         """
         mine = self._job.state
-        wanted = mine.id if stage is None else stage if isinstance(stage, str) else stage.id
+        wanted = mine.id if stage is None else id_of(stage)
         if wanted == mine.id:
             return mine.id, mine.generation
         earlier = {

@@ -1,14 +1,18 @@
 """Logs: one structured event for each transition, with ids and without anybody's data."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import structlog
+from structlog.dev import ConsoleRenderer
 from structlog.testing import capture_logs
 
 import eventflow as ef
+from eventflow.errors import InvalidInput, Problem
+from eventflow.runtime.logs import log_failure
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -113,6 +117,68 @@ async def test_what_does_not_fit_a_schema_is_not_quoted(execute: Open, logs: lis
     assert SECRET not in str(logs)
     with pytest.raises(ef.RunFailed, match=f"a: expected an integer.*{SECRET}"):
         await run.result()
+
+
+async def test_an_unexpected_error_is_logged_without_anybodys_values(
+    open_runtime: Open, clock: ManualClock, store: ObservedStore, logs: list[Any]
+) -> None:
+    """The line says where it was raised, and no renderer can show what the variables held."""
+
+    @ef.stage
+    async def work(ctx: ef.StageContext[str]) -> str:
+        if ctx.attempt == 1:
+            store.failure = RuntimeError("odd")
+        return ctx.input
+
+    runtime = await open_runtime(ef.define_workflow("w", input=str).pipe(work).build())
+    await runtime.start()
+    run = await runtime.create_run("w", SECRET)
+    await clock.advance(5)
+    store.failure = None
+    assert await clock.run_until(run.result()) == SECRET
+    names = {line["event"] for line in logs}
+    assert names >= {"stage.not_reported", "worker.failed"}
+    render = ConsoleRenderer(colors=False)
+    for line in logs:
+        assert "exc_info" not in line
+        if line["event"] in {"stage.not_reported", "worker.failed"}:
+            shown = str(render(None, "error", dict(line)))
+            assert "RuntimeError: odd" in shown
+            assert "in append" in shown or "in due" in shown
+            assert SECRET not in shown
+
+
+async def test_a_stage_that_blocks_the_loop_beyond_its_timeout_is_told_of(
+    logs: list[Any],
+) -> None:
+    """Its timer could not fire, so its result counts, and a line says what to change."""
+
+    @ef.stage(timeout=0.001)
+    async def blocks(ctx: ef.StageContext[int]) -> int:
+        time.sleep(0.15)  # noqa: ASYNC251 - what is told of
+        return ctx.input
+
+    workflow = ef.define_workflow("w", input=int).pipe(blocks).build()
+    async with ef.Runtime("memory://", [workflow]) as runtime:
+        assert await runtime.run_and_wait("w", 1) == 1
+    (line,) = [line for line in logs if line["event"] == "stage.blocked_the_loop"]
+    assert (line["stage"], line["timeout"], line["log_level"]) == ("blocks", 0.001, "warning")
+    assert line["took"] >= 0.15
+
+
+def test_a_logged_traceback_quotes_no_value_that_fits_no_schema() -> None:
+    """Also not within a group, or as the cause of another error."""
+    wrong = InvalidInput("It does not fit:", [Problem("a.b", f"not {SECRET}"), Problem("", SECRET)])
+    cause = ExceptionGroup("several", [wrong])
+    error = RuntimeError("broken")
+    error.__cause__ = cause
+    with capture_logs() as captured:
+        log_failure("it.failed", error, worker="w1")
+    (line,) = captured
+    assert line["worker"] == "w1"
+    assert SECRET not in line["exception"]
+    assert "a.b" in line["exception"]
+    assert "RuntimeError: broken" in line["exception"]
 
 
 async def test_failures_are_errors_and_cancellations_warnings(

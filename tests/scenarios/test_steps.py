@@ -315,6 +315,7 @@ async def test_a_fan_out_gives_results_in_order_and_does_only_what_is_missing(
     assert calls.made == {f"fetch {number}": 2 if number == 12 else 1 for number in range(30)}
     assert calls.most == 4
     failed = [each.event for each in await run.history() if each.type == "stage.attempt_failed"]
+    assert failed[0].error.message.endswith("(It is the error of fetch[12].)")
     assert "It is the error of fetch[12]." in (failed[0].error.traceback or "")
     operations = {each.op_id for each in await run.history() if each.type == "step.completed"}
     assert len(operations) <= 15
