@@ -1,4 +1,7 @@
-"""eventflow: an in-process, event-sourced workflow engine with pluggable stores."""
+"""eventflow: an in-process, event-sourced workflow engine with pluggable stores.
+
+`eventflow.__version__` is the version of the distribution `eventflow-engine`.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -33,12 +36,16 @@ from eventflow.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from eventflow import ai as ai
+
+    __version__: str
 else:
 
     def __getattr__(name: str) -> object:
-        """Load `eventflow.ai` when it is first asked for, so that nobody else pays for it."""
+        """Give `eventflow.ai` and the version to who asks, so that nobody else pays for them."""
         if name == "ai":
             return import_module("eventflow.ai")
+        if name == "__version__":
+            return import_module("importlib.metadata").version("eventflow-engine")
         raise AttributeError(f"module 'eventflow' has no attribute {name!r}", name=name)
 
 

@@ -104,6 +104,7 @@ AnyLine: TypeAlias = (
 
 MANIFEST = Manifest("history", FORMAT)
 
+_OTHER_FILE = "it does not say which one; name a file that an export has written"
 _CHANGED = "it was changed: this is not how it was written"
 
 _encoder = msgspec.json.Encoder()
@@ -125,7 +126,8 @@ def read_line(written: bytes) -> AnyLine:
     try:
         line = _decoder.decode(written)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is no line of a history file: {error}") from None
+        reason = _OTHER_FILE if "`line`" in str(error) else error
+        raise ValueError(f"it is no line of a history file: {reason}") from None
     if write_line(line) != written:
         raise ValueError(_CHANGED)
     return line

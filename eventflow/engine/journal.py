@@ -206,8 +206,8 @@ class Journal:
         stored = await self._loader.read(run_id, 0)
         if not stored:
             raise unknown_run(run_id)
-        if not 1 <= version <= len(stored):
-            raise ValueError(f"run {run_id} has the versions 1 to {len(stored)}, not {version}")
+        if type(version) is not int or not 1 <= version <= len(stored):
+            raise ValueError(f"run {run_id} has the versions 1 to {len(stored)}, not {version!r}")
         return replay(open_envelope(each) for each in stored[:version])
 
     async def owner_of(self, key: str, run: RunState) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from eventflow.definition.builder import WorkflowBuilder
 from eventflow.definition.workflow import Workflow
 from eventflow.errors import InvalidWorkflow, WorkflowNotFound
 from eventflow.runtime.listing import INTERNAL
@@ -64,6 +65,7 @@ class Catalog:
         Raises:
             WorkflowNotFound: No workflow with this id is registered.
         """
+        _refuse_no_id(workflow_id)
         known = self.find(workflow_id)
         if known is not None:
             return known
@@ -81,10 +83,15 @@ class Catalog:
         """Give the stages of each workflow that this process can execute."""
         return self._claimable
 
-    def _add_once(self, workflow: AnyWorkflow) -> None:
+    def _add_once(self, workflow: object) -> None:
+        if isinstance(workflow, WorkflowBuilder):
+            raise InvalidWorkflow(
+                f'The workflow "{workflow.id}" is not built yet; end its definition with .build()'
+            )
         if not isinstance(workflow, Workflow):
             raise InvalidWorkflow(
-                f"{workflow!r} is not a workflow; end its definition with .build()"
+                f"workflows= takes workflows, as define_workflow(...).build() gives them; "
+                f"{workflow!r:.300} is none"
             )
         if workflow.id in self._known:
             raise InvalidWorkflow(f'Two workflows have the id "{workflow.id}"; rename one')
@@ -98,3 +105,15 @@ class Catalog:
             )
         self._known[workflow.id] = workflow
         self._claimable[workflow.id] = frozenset(stage.id for stage in workflow.stages)
+
+
+def _refuse_no_id(given: object) -> None:
+    """Refuse a workflow, or anything else, where the id of one is asked for.
+
+    Raises:
+        WorkflowNotFound: It is no text.
+    """
+    if isinstance(given, Workflow):
+        raise WorkflowNotFound(f'A workflow is asked for by its id; give "{given.id}"')
+    if not isinstance(given, str):
+        raise WorkflowNotFound(f"A workflow is asked for by its id, a text, not by {given!r:.300}")

@@ -285,12 +285,14 @@ def parsed_input(workflow: Workflow[Any, Any], given: object) -> JSON:
 
 
 def _check_key(key: object) -> None:
-    """Refuse what not every store can index."""
-    if key is None or (isinstance(key, str) and len(key) <= LONGEST_KEY and is_unicode(key)):
+    """Refuse what not every store can index, and an empty key, which many requests would share."""
+    if key is None:
+        return
+    if isinstance(key, str) and 0 < len(key) <= LONGEST_KEY and is_unicode(key):
         return
     raise InvalidInput(
-        f"An idempotency key is a text of at most {LONGEST_KEY} characters, not {key!r:.300}; "
-        "take a digest of what is longer"
+        f"An idempotency key is a text of at most {LONGEST_KEY} characters, and not empty; "
+        f"{key!r:.300} is none: leave it out, or take a digest of what is longer"
     )
 
 

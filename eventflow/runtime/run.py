@@ -17,6 +17,7 @@ from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor, Status
 from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
+from eventflow.definition.storage import HasId, id_of
 from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.exporting import ExportReport, export_histories
 from eventflow.engine.journal import Journal, unknown_run
@@ -180,7 +181,7 @@ class Run:
 
     async def rerun_from(
         self,
-        stage: str,
+        stage: HasId | str,
         *,
         reason: str | None = None,
         actor: str | None = None,
@@ -201,7 +202,7 @@ class Run:
             StageNotFound: The workflow has no such stage.
         """
         asked = Rewinding(
-            stage=stage,
+            stage=id_of(stage),
             config=config,
             input=input,
             reason=reason,
@@ -212,7 +213,7 @@ class Run:
 
     async def fork_from(
         self,
-        stage: str,
+        stage: HasId | str,
         *,
         actor: str | None = None,
         config: GivenConfig | None = None,
@@ -226,7 +227,11 @@ class Run:
             As `rerun_from`.
         """
         asked = Rewinding(
-            stage=stage, config=config, input=input, idempotency_key=idempotency_key, actor=actor
+            stage=id_of(stage),
+            config=config,
+            input=input,
+            idempotency_key=idempotency_key,
+            actor=actor,
         )
         forked = await self._shared.requests.fork(self.id, asked, metadata)
         return Run(forked, self._shared)
@@ -243,6 +248,8 @@ class Run:
         if not is_id(name):
             raise InvalidInput(f"{name!r:.300} cannot be the name of a signal; give {ID_RULE}")
         shared = self._shared
+        if not is_id(name):
+            raise InvalidInput(f"{name!r:.300} cannot be the name of a signal; give {ID_RULE}")
         kept = Kept(shared.values)
 
         def decide(state: RunState) -> Draft:
@@ -257,7 +264,7 @@ class Run:
         key: str,
         value: object,
         *,
-        stage: str | None = None,
+        stage: HasId | str | None = None,
         actor: str | Actor | None = None,
         **fields: object,
     ) -> None:
@@ -276,6 +283,7 @@ class Run:
             StageNotFound: The run has no such stage.
         """
         checked_key(key)
+        about = None if stage is None else id_of(stage)
         plain = dump_json(value, InvalidInput, f'the annotation "{key}"')
         plain_fields = {
             name: dump_json(each, InvalidInput, f'"{name}" of the annotation "{key}"')
@@ -285,9 +293,9 @@ class Run:
 
         def decide(state: RunState) -> Draft:
             work = Draft(state, self._shared.clock.now())
-            generation, attempt = _execution(state, stage)
+            generation, attempt = _execution(state, about)
             work.add(
-                e.RunAnnotated(key, plain, stage, plain_fields, generation, attempt, actor=given)
+                e.RunAnnotated(key, plain, about, plain_fields, generation, attempt, actor=given)
             )
             return work
 

@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any, Self
 
 from attrs import Attribute, field, frozen
 
 from eventflow.errors import InvalidSettings
 from eventflow.runtime.values import INLINE_LIMIT
+
+PREFIX = "EVENTFLOW_"
+ALMOST = 0.9
+"""How alike two names are of which one is taken for the other misspelled; 1 is the same."""
 
 LONGEST = 366 * 24 * 3600.0
 """Seconds: a year, since times beyond all calendars cannot be counted with."""
@@ -58,13 +63,15 @@ class Settings:
         """Read `EVENTFLOW_STORE_URL`, `EVENTFLOW_CONCURRENCY` and so on; what is not set stays.
 
         Raises:
-            InvalidSettings: A variable does not hold what it should.
+            InvalidSettings: A variable does not hold what it should, or its name is that of a
+                setting but for a letter or two.
         """
         environ = os.environ if environ is None else environ
+        _refuse_misspelled(environ)
         given: dict[str, Any] = {
             name: _parsed(variable, environ[variable], parse)
             for name, parse in _PARSERS.items()
-            if (variable := f"EVENTFLOW_{name.upper()}") in environ
+            if (variable := PREFIX + name.upper()) in environ
         }
         return cls.checked(**given)
 
@@ -81,7 +88,19 @@ class Settings:
             raise InvalidSettings(f"A setting is out of range: {error.args[0]}") from error
 
 
+def _refuse_misspelled(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that was surely meant to be another; what is no setting at all is left."""
+    settings = [PREFIX + name.upper() for name in _PARSERS]
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable not in settings:
+            close = get_close_matches(variable, settings, n=1, cutoff=ALMOST)
+            if close:
+                raise InvalidSettings(f"{variable} is no setting; did you mean {close[0]}?")
+
+
 def _parsed(variable: str, text: str, parse: Callable[[str], object]) -> object:
+    if parse is str and not text.strip():
+        raise InvalidSettings(f"{variable} is empty; give it a value, or unset it")
     try:
         return parse(text)
     except ValueError:

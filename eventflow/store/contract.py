@@ -217,7 +217,11 @@ class Store(Protocol):
         ...
 
     async def runs(self, query: RunQuery) -> RunPage:
-        """List runs and their rows, newest first by position."""
+        """List runs and their rows, newest first by position.
+
+        Raises:
+            ValueError: `after` is not the cursor of a page.
+        """
         ...
 
     async def wait(self, after: int, timeout: float) -> int:

@@ -127,7 +127,12 @@ class MemoryStore:
     async def runs(self, query: RunQuery) -> RunPage:
         """List one page of runs with their rows."""
         self._refuse_closed()
-        found = (run for run in self._newest_first(query) if _answers(run, query))
+        before = None if query.after is None else int(query.after)
+        found = (
+            run
+            for run in self._newest_first(query)
+            if (before is None or _age(run) < before) and _answers(run, query)
+        )
         page = list(islice(found, query.limit + 1))
         items = page[: query.limit]
         more = bool(items) and len(page) > len(items)
@@ -285,8 +290,7 @@ def _answers(run: _Run, query: RunQuery) -> bool:
     """Tell whether a run has everything that is asked for."""
     row = run.row
     return (
-        (query.after is None or _age(run) < int(query.after))
-        and (query.statuses is None or row.status in query.statuses)
+        (query.statuses is None or row.status in query.statuses)
         and (query.workflow_id is None or row.workflow_id == query.workflow_id)
         and (query.created_from is None or row.created_at >= query.created_from)
         and (query.created_before is None or row.created_at < query.created_before)

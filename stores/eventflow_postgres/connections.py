@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from socket import gaierror
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import asyncpg
@@ -203,6 +204,10 @@ def unavailable(address: Address, error: Exception) -> StoreUnavailable:
     reason = address.redact(str(error)) or "no answer in time"
     if needs_a_session(error):
         reason += "; behind a pooler such as PgBouncer, add statement_cache_size=0 to the URL"
+    if isinstance(error, gaierror):
+        reason += "; is the host in the URL spelled right, and known on this machine?"
+    elif isinstance(error, ConnectionRefusedError) or "Connect call failed" in reason:
+        reason += "; does the server run, and does it listen at the host and port of the URL?"
     return StoreUnavailable(f"{address.shown}: {type(error).__name__}: {reason}")
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 from eventflow.errors import StoreUnavailable
 
@@ -33,4 +34,6 @@ def explained(path: str) -> Generator[None]:
         advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & _PRIMARY)
         if advice is None:
             raise
+        if Path(path).is_dir():
+            advice = "it is a folder; name a file in it, such as eventflow.db"
         raise StoreUnavailable(f"SQLite database {path!r}: {advice} ({error})") from error

@@ -162,11 +162,12 @@ def test_the_first_event_that_does_not_fit_is_named(
         (lambda lines: lines.__setitem__(slice(1, 11), [*lines[7:11], *lines[1:7]]), "bytes"),
         (lambda lines: lines.clear(), "cut off"),
         (lambda lines: lines.__setitem__(2, b"x" + lines[2]), "line 3: it is no line"),
+        (lambda lines: lines.__setitem__(0, b'{"a": 1}\n'), "line 1: .*that an export has written"),
         (lambda lines: lines.__setitem__(2, lines[2].replace(b":", b": ", 1)), "was changed"),
     ],
     ids=[
         *("no manifest", "second manifest", "run gone", "line behind", "file behind"),
-        *("end of a run gone", "runs changed places", "empty", "broken", "space"),
+        *("end of a run gone", "runs changed places", "empty", "broken", "another", "space"),
     ],
 )
 def test_a_file_that_is_not_whole_is_refused(edit: Edit, message: str) -> None:

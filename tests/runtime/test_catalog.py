@@ -81,10 +81,14 @@ def test_an_object_is_asked_once_for_each_workflow() -> None:
     [
         ([A, workflow("a")], 'Two workflows have the id "a"'),
         ({"x": A, "y": A}, 'Two workflows have the id "a"'),
-        ([ef.define_workflow("a", input=int).pipe(work)], r"end its definition with \.build\(\)"),
+        (
+            [ef.define_workflow("a", input=int).pipe(work)],
+            r'^The workflow "a" is not built yet; end its definition with \.build\(\)$',
+        ),
+        ([work], r"takes workflows, as define_workflow\(\.\.\.\)\.build\(\) gives them"),
         (A, r"give \[a\], and not one alone"),
     ],
-    ids=["twice", "twice in a mapping", "not built", "one alone"],
+    ids=["twice", "twice in a mapping", "not built", "a stage", "one alone"],
 )
 def test_what_is_no_collection_of_workflows_is_refused(wrong: Any, message: str) -> None:  # noqa: ANN401
     """When the runtime is made, with what to do."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -49,6 +50,21 @@ def test_a_variable_that_holds_something_else_is_named(variable: str, text: str,
     """The error tells which variable, what it holds, and what it should hold."""
     with pytest.raises(InvalidSettings, match=f"^{variable} is {kind}$"):
         ef.Settings.from_env({variable: text})
+
+
+@pytest.mark.parametrize("name", ["STORE_URL", "WORKER_ID", "BLOBS_URL"])
+def test_an_empty_text_is_refused(name: str) -> None:
+    """A variable that a deployment forgot to fill does not become the default."""
+    with pytest.raises(InvalidSettings, match=f"EVENTFLOW_{name} is empty; give it a value, or un"):
+        ef.Settings.from_env({f"EVENTFLOW_{name}": ""})
+
+
+def test_a_misspelled_variable_is_refused() -> None:
+    """What is a setting but for a letter was meant to be it; other variables are nobody's."""
+    with pytest.raises(InvalidSettings, match=r"EVENTFLOW_CONCURENCY .*did you mean EVENTFLOW_CON"):
+        ef.Settings.from_env({"EVENTFLOW_CONCURENCY": "4"})
+    others = ["EVENTFLOW_APP", "EVENTFLOW_TEST_POSTGRES_URL", "EVENTFLOW_DEMO", "EVENTFLO_W"]
+    assert ef.Settings.from_env(dict.fromkeys(others, "x")) == ef.Settings()
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -122,6 +138,13 @@ def test_importing_does_nothing() -> None:
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert int(ran.stdout) == len(ef.__all__)
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """It is looked up when it is asked for, and another name is not there."""
+    assert ef.__version__ == version("eventflow-engine")
+    with pytest.raises(AttributeError, match="no attribute 'versoin'"):
+        ef.versoin  # type: ignore[attr-defined]  # noqa: B018 - it is looked up
 
 
 def test_the_public_names_are_few_and_importable() -> None:

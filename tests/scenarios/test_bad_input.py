@@ -90,8 +90,10 @@ async def test_a_wrong_request_is_refused_without_a_trace(open_runtime: Open, as
         {"priority": "high"},
         {"metadata": {1: 2}},
         {"metadata": {"x": object()}},
+        {"metadata": "x"},
+        {"idempotency_key": ""},
     ],
-    ids=["key", "actor", "priority", "metadata key", "metadata value"],
+    ids=["key", "actor", "priority", "metadata key", "metadata value", "metadata", "no key"],
 )
 async def test_a_wrong_creation_is_refused_without_a_trace(
     open_runtime: Open, store: Store, wrong: dict[str, Any]
@@ -101,6 +103,90 @@ async def test_a_wrong_creation_is_refused_without_a_trace(
     with pytest.raises(ef.EventflowError):
         await runtime.create_run("arithmetic", 5, **wrong)
     assert await store.read_all(0, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"after": "x"}, "not the cursor of a page: 'x'"),
+        ({"after": "x", "workflow": "no such"}, "not the cursor of a page: 'x'"),
+        ({"limit": "x"}, "limit of a page of runs is a whole number, at least one .* not 'x'"),
+        ({"limit": 0}, "limit of a page of runs is a whole number, at least one .* not 0"),
+        ({"metadata": {"a": object()}}, 'The metadata "a" cannot be stored as JSON'),
+        ({"metadata": "x"}, "Metadata are values by name, not 'x'"),
+    ],
+    ids=["page", "page of none", "limit", "none at all", "metadata value", "metadata"],
+)
+async def test_a_wrong_question_is_refused(
+    open_runtime: Open, wrong: dict[str, Any], message: str
+) -> None:
+    """A page that there never was is an error, on every store, and not an empty page."""
+    runtime = await open_runtime(ARITHMETIC)
+    await runtime.create_run("arithmetic", 5)
+    with pytest.raises(ef.InvalidInput, match=message):
+        await runtime.runs(**wrong)
+
+
+async def test_what_is_named_by_an_id_is_told_so(open_runtime: Open) -> None:
+    """A workflow is named by its id, and a version by its number; the message says what to give."""
+    runtime = await open_runtime(ARITHMETIC)
+    with pytest.raises(ef.WorkflowNotFound, match='asked for by its id; give "arithmetic"'):
+        await runtime.create_run(ARITHMETIC, 5)
+    with pytest.raises(ef.WorkflowNotFound, match="asked for by its id, a text, not by 7"):
+        await runtime.create_run(7, 5)
+    run = await runtime.create_run("arithmetic", 5)
+    with pytest.raises(ValueError, match="has the versions 1 to 2, not '1'"):
+        await run.state(at="1")
+
+
+async def test_a_stage_may_stand_for_its_id(open_runtime: Open, clock: ManualClock) -> None:
+    """Wherever a run is asked about a stage, the stage itself will do."""
+    first = ARITHMETIC.stages[0]
+    runtime = await open_runtime(ARITHMETIC)
+    await runtime.start()
+    run = await runtime.create_run("arithmetic", 5)
+    await clock.run_until(run.result())
+    await run.annotate("checked", "yes", stage=first)
+    assert [each.stage for each in await run.annotations()] == [first.id]
+    assert await run.rerun_from(first) == 1
+    await clock.run_until(run.result())
+    fork = await run.fork_from(first)
+    assert await clock.run_until(fork.result()) == "Final: 60"
+
+
+async def test_an_outcome_that_is_raised_is_told_to_be_returned(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """`raise Failed(...)` is a natural mistake, of which Python says little."""
+
+    @ef.stage(retry=ef.Retry(max_attempts=1))
+    async def raises(ctx: ef.StageContext[int]) -> int:
+        raise ef.Failed("no")  # type: ignore[misc]
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(raises).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    with pytest.raises(ef.RunFailed, match=r"eventflow\.Failed and the like are returned, not rai"):
+        await clock.run_until(run.result())
+
+
+async def test_an_output_that_was_not_awaited_is_told_so(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """A coroutine, or a task, is no output."""
+
+    async def fetch() -> int:
+        return 1
+
+    @ef.stage
+    async def gives(ctx: ef.StageContext[int]) -> int:
+        return asyncio.create_task(fetch())  # type: ignore[return-value]
+
+    runtime = await open_runtime(ef.define_workflow("w", input=int).pipe(gives).build())
+    await runtime.start()
+    run = await runtime.create_run("w", 0)
+    with pytest.raises(ef.RunFailed, match="is not a value yet; was an await forgotten"):
+        await clock.run_until(run.result())
 
 
 async def test_a_stage_that_exits_fails_and_its_worker_lives(

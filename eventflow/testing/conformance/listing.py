@@ -293,6 +293,12 @@ class PageTests:
         assert all(len(page.items) == limit for page in pages[:-1])
         assert pages[-1].items
 
+    @pytest.mark.parametrize("workflow", [None, "no such"])
+    async def test_what_is_no_cursor_is_refused(self, store: Store, workflow: str | None) -> None:
+        """Something else than a cursor is an error, also where no run would be found anyway."""
+        with pytest.raises(ValueError):  # noqa: PT011 - each store has its own words
+            await store.runs(RunQuery(workflow_id=workflow, after="no cursor"))
+
     async def test_new_runs_do_not_shift_pages(self, store: Store) -> None:
         """Runs created meanwhile are on no further page, and push none onto it twice."""
         authors = [Author() for _ in range(6)]

@@ -5,6 +5,7 @@ import ssl
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from socket import gaierror
 
 import asyncpg
 import pytest
@@ -270,6 +271,19 @@ async def test_nothing_acknowledged_is_lost_in_a_failover(server: Server) -> Non
 def test_each_error_has_its_remedy(error: Exception, remedy: Remedy) -> None:
     """What may pass is tried again, what cannot change is told, and a mistake is never hidden."""
     assert remedy_for(error) is remedy
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (ConnectionRefusedError(111, "Connect call failed ('::1', 5432)"), "does the server run"),
+        (OSError("Multiple exceptions: Connect call failed (...)"), "does the server run"),
+        (gaierror(-2, "Name or service not known"), "is the host in the URL spelled right"),
+    ],
+)
+def test_a_server_that_is_not_there_is_explained(error: Exception, advice: str) -> None:
+    """The error says what to look at."""
+    assert advice in str(unavailable(parse_address("postgresql://h/db"), error))
 
 
 @pytest.mark.parametrize(

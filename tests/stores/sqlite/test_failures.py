@@ -132,6 +132,13 @@ def names(folder: Path) -> list[str]:
     return [each.name for each in folder.iterdir()]
 
 
+async def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    """The error says that it is a folder, and what to name instead."""
+    with pytest.raises(StoreUnavailable, match=r"it is a folder; name a file in it"):
+        await connect(f"sqlite:///{tmp_path}")
+    assert names(tmp_path) == []
+
+
 async def test_a_missing_folder(tmp_path: Path) -> None:
     """A folder is not made; the error says that it has to be."""
     with pytest.raises(StoreUnavailable, match=r"missing/a\.db.*create its folder"):

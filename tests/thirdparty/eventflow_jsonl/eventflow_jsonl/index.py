@@ -92,7 +92,9 @@ class Index:
 
     def page(self, query: RunQuery) -> RunPage:
         """List one page of runs."""
-        found = (run for run in reversed(self.runs.values()) if _answers(run, query))
+        before = len(self.log) + 1 if query.after is None else int(query.after)
+        older = (run for run in reversed(self.runs.values()) if run.age < before)
+        found = (run for run in older if _answers(run, query))
         page = list(islice(found, query.limit + 1))
         items = page[: query.limit]
         more = bool(items) and len(page) > len(items)
@@ -140,8 +142,7 @@ def _answers(run: Run, query: RunQuery) -> bool:
     """Tell whether a run has everything that is asked for."""
     row = run.row
     return (
-        (query.after is None or run.age < int(query.after))
-        and (query.run_ids is None or row.run_id in query.run_ids)
+        (query.run_ids is None or row.run_id in query.run_ids)
         and (query.statuses is None or row.status in query.statuses)
         and (query.workflow_id is None or row.workflow_id == query.workflow_id)
         and (query.created_from is None or row.created_at >= query.created_from)
