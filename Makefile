@@ -82,7 +82,7 @@ clean: ## Remove everything that can be made again
 $(STAMP): pyproject.toml tests/requirements.txt $(wildcard stores)
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "eventflow needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "installing the development environment into .venv"
+	@echo "installing the development environment into .venv; this takes some minutes, and once only"
 	@"$(PYTHON)" -m venv .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
