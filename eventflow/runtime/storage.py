@@ -90,7 +90,7 @@ class Storage:
         return self._answer("storage.list()", self._list(prefix, stage))
 
     async def _save(self, name: str, value: object) -> str:
-        kind, data = _content(name, value)
+        kind, data = kept_as(name, value)
         key = await self._patiently(lambda: self._shelves.blobs.put(data))
         state = self._job.state
         await self._record(
@@ -195,8 +195,8 @@ async def content_of(blobs: BlobStore, artifact: Artifact) -> Any:  # noqa: ANN4
     return data if artifact.kind is ArtifactKind.BYTES else msgspec.json.decode(data)
 
 
-def _content(name: str, value: object) -> tuple[ArtifactKind, bytes]:
-    """Turn a value into bytes.
+def kept_as(name: str, value: object) -> tuple[ArtifactKind, bytes]:
+    """Turn a value into the bytes that are kept of it.
 
     Raises:
         InvalidOutput: The name or the value cannot be kept.

@@ -8,8 +8,10 @@ from attrs import frozen
 
 from eventflow.core.values import JSON
 from eventflow.definition.data.problems import Step, join
+from eventflow.store.blobs import key_of
 
 LONGEST_SHOWN = 72
+LONGEST_BYTES = 4_096
 _BEFORE = 16
 
 
@@ -86,6 +88,9 @@ def shown(value: JSON) -> str:
 def _written(value: JSON) -> str:
     if isinstance(value, Missing):
         return repr(value)
+    if isinstance(value, bytes):
+        long = len(value) > LONGEST_BYTES
+        return f"{len(value):,} bytes, {key_of(value)}" if long else repr(value)
     return json.dumps(value, ensure_ascii=False, default=repr)
 
 

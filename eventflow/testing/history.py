@@ -6,23 +6,25 @@ It only reads what was recorded, and needs neither a store nor the code that the
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Self, overload
+from typing import Any, Self, overload
 
 import msgspec
 from attrs import evolve as evolved
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact, fold_artifacts
 from eventflow.core.plan import Plan
 from eventflow.core.references import VALUES, references, references_in
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState, effective, evolve, replay
-from eventflow.core.values import JSON
+from eventflow.core.values import JSON, ArtifactKind
 from eventflow.engine.histories import read_histories
-from eventflow.errors import StageNotFound
+from eventflow.errors import BlobNotFound, StageNotFound
 from eventflow.runtime.run import Run
 from eventflow.runtime.values import placed
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
+from eventflow.testing.keeping import Shelf, shelves
 from eventflow.testing.stage_history import Attempt, StageHistory
 
 
@@ -144,15 +146,30 @@ class History(Sequence[Envelope]):
             )
         return History((each for each in self.events if each.version <= version), self.blobs)
 
-    def load(self, value: JSON) -> JSON:
-        """Give a value of an event or a state with everything large in its place."""
-        return placed(value, self._contents)
+    def load(self, value: JSON | Artifact) -> Any:  # noqa: ANN401 - bytes, or plain data
+        """Give the content of an artifact, or a value of an event or a state as a whole.
+
+        Raises:
+            BlobNotFound: The history has no such blob.
+        """
+        return (
+            self._content(value) if isinstance(value, Artifact) else placed(value, self._contents)
+        )
+
+    def artifacts(self, *, effective: bool = True) -> list[Artifact]:
+        """List what stages have saved by name, as `run.artifacts()` does.
+
+        Args:
+            effective: Leave out what was replaced, deleted, cut by a rewind, or saved too late.
+        """
+        saved = fold_artifacts(self.events).all()
+        return [each for each in saved if each.effective or not effective]
 
     def opened(self, event: e.Event) -> e.Event:
         """Give an event with everything large in its place."""
         names = VALUES.get(type(event), ()) if self._contents else ()
         values = {name: self.load(getattr(event, name)) for name in names}
-        return evolved(event, **values) if values else event  # type: ignore[arg-type]
+        return evolved(event, **values) if values else event
 
     def effective(self) -> "History":
         """Leave out what rewinds have cut."""
@@ -182,6 +199,7 @@ class History(Sequence[Envelope]):
             run=next(run for fact, run in self.moments if fact.version >= state.scheduled),
             events=tuple(self._events_of(state)),
             claims=tuple(each for each in self.attempts if each.stage == stage_id),
+            kept={each.name: each for each in self._artifacts if each.stage == stage_id},
             load=self.load,
         )
 
@@ -194,6 +212,7 @@ class History(Sequence[Envelope]):
     def attempts(self) -> tuple[Attempt, ...]:
         """Every claim of the effective history, with what it led to, in order."""
         outcomes, steps = _outcomes(self.moments), _steps(self.moments)
+        kept, nothing = shelves(self.events), Shelf()
         return tuple(
             Attempt(
                 run=run,
@@ -202,6 +221,8 @@ class History(Sequence[Envelope]):
                 claimed=event,
                 outcome=outcomes.get(fact.version),
                 steps=steps.get(fact.version, {}),
+                found=kept.get(fact.version, nothing).found,
+                left=kept.get(fact.version, nothing).left,
             )
             for fact, run in self.moments
             if isinstance(event := fact.event, e.JobClaimed)
@@ -219,6 +240,16 @@ class History(Sequence[Envelope]):
             for found in references_in(getattr(envelope.event, name))
         }
         return {key: msgspec.json.decode(self.blobs[key]) for key in keys & self.blobs.keys()}
+
+    @cached_property
+    def _artifacts(self) -> list[Artifact]:
+        return self.artifacts()
+
+    def _content(self, artifact: Artifact) -> Any:  # noqa: ANN401 - as `load`
+        if artifact.blob not in self.blobs:
+            raise BlobNotFound(artifact.blob, f"the history of run {self.run_id}")
+        data = self.blobs[artifact.blob]
+        return data if artifact.kind is ArtifactKind.BYTES else msgspec.json.decode(data)
 
     @cached_property
     def _now(self) -> RunState:

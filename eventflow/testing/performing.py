@@ -4,7 +4,7 @@ What it leads to is decided by the core on the same run. Nothing is appended any
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,11 +27,12 @@ from eventflow.runtime.ai_calls import Keep
 from eventflow.runtime.clock import Clock, Timer
 from eventflow.runtime.execution import Execution, Postpone
 from eventflow.runtime.job import Job
-from eventflow.runtime.storage import Shelves
+from eventflow.runtime.storage import Shelves, content_of
 from eventflow.runtime.values import Values
 from eventflow.store.blobs import BlobStore
 from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.testing.clock import ManualClock
+from eventflow.testing.keeping import Kept, kept_behind
 
 
 class Moment:
@@ -68,6 +69,7 @@ class Performed:
         run: The run behind the event.
         notes: What the code said meanwhile: logs, progress, annotations.
         steps: The outputs of the durable steps whose functions were called, by name.
+        kept: What the stage keeps by name behind it.
     """
 
     event: e.Event | None
@@ -76,14 +78,17 @@ class Performed:
     run: RunState
     notes: tuple[e.Note, ...]
     steps: Mapping[str, JSON]
+    kept: Kept
 
 
 class _Said:
     """Takes down what the code says, where a worker would append it."""
 
-    def __init__(self, run: RunState) -> None:
+    def __init__(self, run: RunState, state: StageState, artifacts: Sequence[Artifact]) -> None:
         self.noted: list[e.Note] = []
         self._run = run
+        self._state = state
+        self._artifacts = artifacts
         self._steps: dict[str, JSON] = {}
 
     async def note(self, _: str, note: e.Note) -> None:
@@ -111,7 +116,9 @@ class _Said:
         run: RunState,
         next_check: datetime | None = None,
     ) -> Performed:
-        return Performed(event, recorded_at, next_check, run, tuple(self.noted), self._steps)
+        notes = tuple(self.noted)
+        kept = kept_behind(self._run, self._state, self._artifacts, notes)
+        return Performed(event, recorded_at, next_check, run, notes, self._steps, kept)
 
 
 @frozen
@@ -207,14 +214,14 @@ class Performer:
             stage: The code of the stage.
             workflow: The code of the stages before it.
             random: The number that jitters a retry.
-            artifacts: What the run had saved until then.
+            artifacts: What the code can read by name: of its stage, and of earlier groups.
 
         Raises:
             ValueError: The stage is not claimed.
         """
         if state.claim is None:
             raise ValueError(f'stage "{state.id}" is not claimed')
-        said = _Said(run)
+        said = _Said(run, state, artifacts)
         calls = _Calls(said, asyncio.get_running_loop(), run, partial(self._source, state))
         clock: Clock = self.clock or Moment(run.recorded_at)
         execution = Execution(
@@ -251,6 +258,10 @@ class Performer:
         """Give a value of an event or a state with everything large in its place."""
         return await Values(self.blobs).loaded(value)
 
+    async def contents(self, kept: Kept) -> dict[str, Any]:
+        """Give what is kept, by name: bytes, or plain data."""
+        return {name: await content_of(self.blobs, each) for name, each in kept.items()}
+
     def _source(self, state: StageState) -> AISource:
         """Choose what answers the calls of an attempt: by default, its own recorded calls."""
         if self.ai is not None:
@@ -265,6 +276,14 @@ class Performer:
             and (fact.event.stage, fact.event.generation, fact.event.attempt) == place
         ]
         return recorded_source(calls, Values(self.blobs).loaded)
+
+
+async def blobs_of(contents: Iterable[bytes]) -> MemoryBlobs:
+    """Put bytes where stages find them."""
+    blobs = MemoryBlobs()
+    for data in contents:
+        await blobs.put(data)
+    return blobs
 
 
 @contextmanager

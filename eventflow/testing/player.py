@@ -1,10 +1,11 @@
 """Executes recorded attempts with the code of today, and takes down what comes out otherwise."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact
 from eventflow.core.change import changed
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
@@ -13,6 +14,7 @@ from eventflow.testing.differences import MISSING, Difference, differences
 from eventflow.testing.divergence import Divergence, ReplayReport, Skipped
 from eventflow.testing.history import History
 from eventflow.testing.ignoring import ignoring
+from eventflow.testing.keeping import Kept
 from eventflow.testing.performing import Performed, Performer
 from eventflow.testing.stage_history import Attempt
 from eventflow.testing.telling import compared, told
@@ -79,16 +81,20 @@ class Player:
         """Note that the workflow of today does not have a stage that the run has."""
         self.divergences.append(Divergence(stage_id, "stage", stage_id, MISSING))
 
-    async def play(self, claim: Attempt, run: RunState, state: StageState) -> Performed:
+    async def play(
+        self, claim: Attempt, run: RunState, state: StageState, artifacts: Sequence[Artifact]
+    ) -> Performed:
         """Execute what a claim was for, on a run, and compare what comes of it."""
         answers = {**state.steps, **claim.steps, **self.otherwise.steps.get(state.id, {})}
         steps = _Served(answers)
-        performed = await self.perform(run, changed(state, steps=steps), _random_of(claim))
+        claimed = changed(state, steps=steps)
+        performed = await self.perform(run, claimed, artifacts, _random_of(claim))
         version = claim.token if claim.outcome is None else claim.outcome.version
         recorded = {name: self.history.load(output) for name, output in claim.steps.items()}
         found = [
             *self._in_outcome(claim, performed),
             *_in_steps(recorded, performed.steps, steps),
+            *await self._in_storage(claim.left, performed.kept),
         ]
         for number, each in enumerate(found):
             self.divergences.append(
@@ -105,13 +111,17 @@ class Player:
         return performed
 
     async def perform(
-        self, run: RunState, state: StageState, random: float = ANY_RANDOM
+        self,
+        run: RunState,
+        state: StageState,
+        artifacts: Sequence[Artifact],
+        random: float = ANY_RANDOM,
     ) -> Performed:
         """Execute a claimed stage on a run, and compare it with nothing."""
         self._executed += 1
         workflow = self.otherwise.workflow
         stage = workflow.stage(state.id)
-        return await self._calls.perform(run, state, stage, workflow, random)
+        return await self._calls.perform(run, state, stage, workflow, random, artifacts=artifacts)
 
     def _in_outcome(self, claim: Attempt, performed: Performed) -> Iterator[Difference]:
         outcome = claim.outcome
@@ -119,6 +129,17 @@ class Player:
         if outcome is not None:
             old = told(self.history.opened(outcome.event), outcome.recorded_at)
         return compared(old, told(performed.event, performed.recorded_at))
+
+    async def _in_storage(self, old: Kept, new: Kept) -> Iterator[Difference]:
+        """Compare what the stage kept behind an attempt; what has the same bytes is not read."""
+        names = [
+            each for each in {**old, **new} if _content(old.get(each)) != _content(new.get(each))
+        ]
+        before, after = [
+            await self._calls.contents({each: kept[each] for each in names if each in kept})
+            for kept in (old, new)
+        ]
+        return differences({"saved": before}, {"saved": after})
 
     async def gave(self, stage_id: str, output: JSON) -> None:
         """Take an output of a stage as it would be stored."""
@@ -173,6 +194,10 @@ def _in_steps(
     """Find steps that were not recorded, and those that were and are not asked for any more."""
     forgotten = {name: output for name, output in recorded.items() if name not in steps.asked}
     return differences({"steps": forgotten}, {"steps": dict(called)})
+
+
+def _content(artifact: Artifact | None) -> object:
+    return artifact and (artifact.blob, artifact.kind)
 
 
 def _traceback(event: e.Event | None) -> str | None:

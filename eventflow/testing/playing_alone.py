@@ -26,7 +26,7 @@ async def _play_stage(player: Player, stage_id: str) -> None:
         return
     for claim in player.claims_of(stage_id):
         run = _as_found(player, claim.run)
-        performed = await player.play(claim, run, claim.state)
+        performed = await player.play(claim, run, claim.state, claim.found)
         if isinstance(performed.event, e.StageCompleted):
             await player.gave(stage_id, performed.event.output)
 

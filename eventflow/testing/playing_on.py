@@ -8,6 +8,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact
 from eventflow.core.change import changed
 from eventflow.core.stage import Claim, Resumption, StageState, carried_over
 from eventflow.core.state import RunState
@@ -15,6 +16,7 @@ from eventflow.core.values import JSON, JobKind, Status
 from eventflow.definition.workflow import AnyStage
 from eventflow.testing.differences import MISSING, differences
 from eventflow.testing.divergence import Divergence
+from eventflow.testing.keeping import Kept
 from eventflow.testing.performing import Performed
 from eventflow.testing.player import Player
 from eventflow.testing.stage_history import Attempt
@@ -30,7 +32,8 @@ async def play_on(player: Player, chosen: Collection[str]) -> None:
 class _PlayingOn:
     """One replay that feeds its own outputs on.
 
-    `statuses` has what became of the stages that were executed or taken as recorded.
+    `statuses` has what became of the stages that were executed or taken as recorded, and `kept`
+    what they keep by name.
     """
 
     def __init__(self, player: Player, chosen: Collection[str]) -> None:
@@ -40,6 +43,7 @@ class _PlayingOn:
         self._now = player.history.state()
         self._workflow = player.otherwise.workflow
         self._statuses: dict[str, Status] = {}
+        self._kept: dict[str, Kept] = {}
 
     async def play(self) -> None:
         for stage_id in self._now.plan.stage_ids():
@@ -52,6 +56,7 @@ class _PlayingOn:
     async def _stage(self, stage: AnyStage) -> None:
         if stage.id in self._player.otherwise.outputs:
             self._statuses[stage.id] = Status.COMPLETED
+            self._keep_as_recorded(stage.id)
             return
         if stage.id not in self._chosen:
             self._take_as_recorded(stage.id)
@@ -73,8 +78,14 @@ class _PlayingOn:
         state = self._now.stages.get(stage_id)
         if state is not None:
             self._statuses[stage_id] = state.status
+            self._keep_as_recorded(stage_id)
         if state is not None and state.status is Status.COMPLETED:
             self._player.outputs[stage_id] = state.output
+
+    def _keep_as_recorded(self, stage_id: str) -> None:
+        """Let the stages behind find what a stage had saved."""
+        if stage_id in self._now.stages:
+            self._kept[stage_id] = self._history.stage(stage_id).kept
 
     def _not_there_before(self, stage_id: str) -> str | None:
         group = self._workflow.group_of(stage_id)
@@ -89,7 +100,7 @@ class _PlayingOn:
             run, found = self._as_found(claim.run, claim.state)
             if suspended and found.resumption is not None:
                 found = changed(found, resumption=Resumption(state, found.resumption.signal))
-            performed = await self._player.play(claim, run, found)
+            performed = await self._player.play(claim, run, found, self._readable(found))
             await self._note(stage_id, performed)
             if isinstance(performed.event, e.StageSuspended):
                 state, suspended = performed.event.state, True
@@ -119,13 +130,14 @@ class _PlayingOn:
         config = {**self._workflow.default_config(), **self._now.config}
         now = changed(self._now, config=config)
         run, found = self._as_found(now, self._first_claim(stage_id))
-        performed = await self._player.perform(run, found)
+        performed = await self._player.perform(run, found, self._readable(found))
         await self._note(stage_id, performed)
         new = self._statuses[stage_id]
         self._player.divergences.append(Divergence(stage_id, "status", MISSING, new))
 
     async def _note(self, stage_id: str, performed: Performed) -> None:
         self._statuses[stage_id] = performed.run.stages[stage_id].status
+        self._kept[stage_id] = performed.kept
         if isinstance(performed.event, e.StageCompleted):
             await self._player.gave(stage_id, performed.event.output)
 
@@ -148,6 +160,15 @@ class _PlayingOn:
             ending=None,
         )
         return found, state
+
+    def _readable(self, mine: StageState) -> list[Artifact]:
+        """Give what a stage can read by name: what it and those before it keep now."""
+        earlier = [each for group in self._workflow.groups[: mine.group - 1] for each in group]
+        return [
+            changed(artifact, generation=mine.generation if stage_id == mine.id else 0)
+            for stage_id in (*(each.id for each in earlier), mine.id)
+            for artifact in self._kept.get(stage_id, {}).values()
+        ]
 
     def _first_claim(self, stage_id: str) -> StageState:
         now = self._now

@@ -11,11 +11,10 @@ from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import StageNotFound
 from eventflow.runtime.ai import AISource
 from eventflow.runtime.requests import UNCHANGED
-from eventflow.store.memory_blobs import MemoryBlobs
 from eventflow.testing.clock import ManualClock
 from eventflow.testing.divergence import ReplayReport
 from eventflow.testing.history import History
-from eventflow.testing.performing import performer
+from eventflow.testing.performing import blobs_of, performer
 from eventflow.testing.player import Player
 from eventflow.testing.playing_alone import play_alone
 from eventflow.testing.playing_on import play_on
@@ -45,8 +44,9 @@ async def replay(
 
     Each attempt that counts is executed with the recorded input, config, earlier outputs, signal
     and suspended state, as the attempt, in the generation and at the time that it was. Durable
-    steps that were recorded give their recorded outputs, and are not called. By default each stage
-    is judged alone, on what was recorded before it, so that a change shows in its own stage only.
+    steps that were recorded give their recorded outputs, and are not called. `ctx.storage` gives
+    what was recorded up to then, and what is saved now is compared. By default each stage is
+    judged alone, on what was recorded before it, so that a change shows in its own stage only.
 
     Args:
         history: The run.
@@ -87,18 +87,10 @@ async def replay(
         steps=steps or {},
     )
     chosen = _chosen(history, workflow, from_stage, stages)
-    with performer(clock, ai, history, await _blobs(history)) as calls:
+    with performer(clock, ai, history, await blobs_of(history.blobs.values())) as calls:
         player = Player(history, otherwise, calls, checks=checks)
         await (play_on if feed else play_alone)(player, chosen)
         return await player.report(ignore)
-
-
-async def _blobs(history: History) -> MemoryBlobs:
-    """Put the blobs of a history where stages find them."""
-    blobs = MemoryBlobs()
-    for data in history.blobs.values():
-        await blobs.put(data)
-    return blobs
 
 
 def _chosen(

@@ -1,15 +1,18 @@
 """A run put together by hand, as one claimed stage would find it; nothing of it is ever stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import field, fields, frozen
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact
+from eventflow.core.change import changed
 from eventflow.core.retry import Retry
+from eventflow.core.stage import StageState
 from eventflow.core.state import RunState, replay
-from eventflow.core.values import JSON, JobKind
+from eventflow.core.values import JSON, JobKind, Status
 from eventflow.definition.config import checked_config
 from eventflow.definition.data.records import is_record
 from eventflow.definition.outcomes import DEFAULT_CHECK_AFTER, DEFAULT_MAX_WAIT
@@ -18,6 +21,8 @@ from eventflow.definition.stage import Stage
 from eventflow.definition.workflow import AnyStage, Workflow, make_plan
 from eventflow.errors import InvalidData, InvalidInput, InvalidOutput
 from eventflow.runtime.given import checked_metadata
+from eventflow.runtime.storage import kept_as
+from eventflow.store.blobs import key_of
 
 RUN_ID = "run-1"
 WORKER = "tester"
@@ -27,6 +32,10 @@ CLAIMED = 4
 
 Outputs = Mapping[AnyStage | str, object]
 """Earlier outputs by stage, or by stage id: instances of their schemas, or plain data."""
+
+
+Artifacts = Mapping[AnyStage | str, Mapping[str, object]]
+"""What stages have saved, by stage or stage id, by name: bytes, or what can be stored as JSON."""
 
 
 @frozen(kw_only=True)
@@ -46,6 +55,8 @@ class Scene:
         suspended: The state that it suspended with, in a list of one; empty if it did not.
         signal: The payload of the signal that woke it, likewise.
         steps: The outputs of the steps that it has completed, by name.
+        artifacts: What stages have saved.
+        blobs: The bytes of that.
     """
 
     stage: AnyStage
@@ -60,6 +71,8 @@ class Scene:
     suspended: Sequence[JSON] = ()
     signal: Sequence[JSON] = ()
     steps: Mapping[str, JSON] = field(factory=dict)
+    artifacts: Sequence[Artifact] = ()
+    blobs: Sequence[bytes] = ()
 
     def claimed(self, kind: JobKind) -> RunState:
         """Give the run right behind the claim of the stage."""
@@ -73,7 +86,24 @@ class Scene:
             e.Recorded(RUN_ID, version, self.now, event)
             for version, event in enumerate(events, start=1)
         )
-        return _with_input(replay(facts), self.input)
+        return self._with_those_that_saved(_with_input(replay(facts), self.input))
+
+    def _with_those_that_saved(self, run: RunState) -> RunState:
+        """Let there be the stages of which only artifacts are given, without an output."""
+        there = {
+            each.stage: StageState(
+                id=each.stage,
+                group=self.workflow.group_of(each.stage),
+                generation=0,
+                scheduled=0,
+                status=Status.PENDING,
+                attempt=0,
+                due_at=None,
+            )
+            for each in self.artifacts
+            if each.stage not in run.stages
+        }
+        return changed(run, stages={**there, **run.stages}) if there else run
 
     def _created(self) -> e.Event:
         return e.RunCreated(
@@ -152,6 +182,7 @@ def scene_of(
     suspended: Sequence[object],
     signal: Sequence[object],
     steps: Mapping[str, object],
+    artifacts: Artifacts,
     workflow: Workflow[Any, Any] | None,
     now: datetime,
 ) -> Scene:
@@ -159,10 +190,11 @@ def scene_of(
 
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: Something does not fit.
-        StageNotFound: The workflow does not have the stage, or one that outputs are given of.
+        StageNotFound: The workflow does not have the stage, or one that something is given of.
     """
-    workflow = workflow or _alone(stage, outputs)
+    workflow = workflow or _alone(stage, outputs, artifacts)
     workflow.stage(stage.id)
+    saved = list(_saved(workflow, artifacts, {stage.id: generation}, now))
     given = stored_value(stage.input_schema, input, InvalidInput) if stage.takes_input else None
     return Scene(
         stage=stage,
@@ -180,7 +212,30 @@ def scene_of(
             name: dump_json(each, InvalidOutput, f'the output of step "{name}"')
             for name, each in steps.items()
         },
+        artifacts=[artifact for artifact, _ in saved],
+        blobs=[data for _, data in saved],
     )
+
+
+def _saved(
+    workflow: Workflow[Any, Any],
+    artifacts: Artifacts,
+    generations: Mapping[str, int],
+    saved_at: datetime,
+) -> Iterator[tuple[Artifact, bytes]]:
+    """Give what stages have saved, each with its bytes; in generation 0 unless told otherwise.
+
+    Raises:
+        InvalidOutput: Something could not have been saved.
+        StageNotFound: There is no such stage.
+    """
+    for key, named in artifacts.items():
+        stage_id = workflow.stage(_id(key)).id
+        for name, value in named.items():
+            kind, data = kept_as(name, value)
+            generation = generations.get(stage_id, 0)
+            blob, size = key_of(data), len(data)
+            yield Artifact(name, stage_id, generation, 1, blob, size, kind, 1, saved_at), data
 
 
 def _stored_payload(stage: AnyStage, payload: object) -> JSON:
@@ -190,10 +245,20 @@ def _stored_payload(stage: AnyStage, payload: object) -> JSON:
     return stored_value(stage.payload_schema, payload, InvalidInput)
 
 
-def _alone(stage: AnyStage, outputs: Outputs) -> Workflow[Any, Any]:
-    """Put a stage into a workflow of its own, behind stages that have these outputs."""
+def _id(key: AnyStage | str) -> str:
+    return key if isinstance(key, str) else key.id
+
+
+def _alone(stage: AnyStage, outputs: Outputs, artifacts: Artifacts) -> Workflow[Any, Any]:
+    """Put a stage into a workflow of its own, behind stages of which something is given."""
+    before = {
+        _id(key): (key, value)
+        for key, value in [*dict.fromkeys(artifacts).items(), *outputs.items()]
+    }
     earlier = tuple(
-        _named(key, value) if isinstance(key, str) else key for key, value in outputs.items()
+        _named(key, value) if isinstance(key, str) else key
+        for stage_id, (key, value) in before.items()
+        if stage_id != stage.id
     )
     groups = (earlier, (stage,)) if earlier else ((stage,),)
     anything: Schema[Any] = Schema(object)
@@ -212,7 +277,7 @@ def _stored_outputs(workflow: Workflow[Any, Any], outputs: Outputs) -> dict[str,
     """Give earlier outputs as plain data, as they would be stored."""
     stored: dict[str, JSON] = {}
     for key, value in outputs.items():
-        stage = workflow.stage(key if isinstance(key, str) else key.id)
+        stage = workflow.stage(_id(key))
         stored[stage.id] = stored_value(stage.output_schema, value, InvalidOutput)
     return stored
 

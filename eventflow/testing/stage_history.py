@@ -1,18 +1,21 @@
 """What is recorded of one stage of a run: what it was given, what was tried, and what it gave."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from attrs import field, frozen
 
 from eventflow.core import events as e
+from eventflow.core.artifacts import Artifact
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status
 from eventflow.store.envelope import Envelope
+from eventflow.testing.keeping import Kept
 
-Load = Callable[[JSON], JSON]
-"""Gives a value with everything large in its place."""
+Load = Callable[[Any], Any]
+"""Gives a value with everything large in its place, or the content of an artifact."""
 
 
 @frozen
@@ -27,6 +30,8 @@ class Attempt:
         outcome: The event that the claim led to; None if there is none: a check that was not ready
             yet, a run that was cancelled meanwhile, or a job that is still under way.
         steps: The outputs of the durable steps that were completed under the claim, by name.
+        found: What its code could read by name: of its own stage, and of those of earlier groups.
+        left: What its stage kept by name when it ended.
     """
 
     run: RunState = field(repr=False)
@@ -35,6 +40,8 @@ class Attempt:
     claimed: e.JobClaimed
     outcome: Envelope | None = field(repr=False)
     steps: Mapping[str, JSON] = field(factory=dict, repr=False)
+    found: Sequence[Artifact] = field(default=(), repr=False)
+    left: Kept = field(factory=dict, repr=False)
 
     @property
     def stage(self) -> str:
@@ -87,6 +94,7 @@ class StageHistory:
         run: The run as the stage found it.
         events: Every event that speaks of the stage, in its last generation.
         claims: Every claim of it, executions and checks, in order.
+        kept: What it keeps in its storage, by name, as `run.artifacts()` lists it.
     """
 
     id: str
@@ -94,6 +102,7 @@ class StageHistory:
     run: RunState = field(repr=False)
     events: tuple[Envelope, ...] = field(repr=False)
     claims: tuple[Attempt, ...] = field(repr=False)
+    kept: Kept = field(repr=False)
     _load: Load = field(repr=False, eq=False, alias="load")
 
     def __repr__(self) -> str:
@@ -133,8 +142,17 @@ class StageHistory:
 
     @property
     def artifacts(self) -> Mapping[str, JSON]:
-        """What it made."""
+        """The `artifacts` of its `ef.Completed`; what it saved in its storage is in `saved`."""
         return self.state.artifacts
+
+    @property
+    def saved(self) -> Mapping[str, Any]:
+        """What it keeps in its storage, by name: bytes, or plain data.
+
+        Raises:
+            BlobNotFound: The history has no blobs.
+        """
+        return {name: self._load(artifact) for name, artifact in self.kept.items()}
 
     @property
     def steps(self) -> Mapping[str, JSON]:

@@ -15,8 +15,8 @@ from eventflow.definition.workflow import AnyStage, Workflow
 from eventflow.errors import InvalidOutput
 from eventflow.runtime.ai import AISource
 from eventflow.testing.clock import START, ManualClock
-from eventflow.testing.performing import Performed, performer
-from eventflow.testing.scene import Outputs, Scene, scene_of
+from eventflow.testing.performing import Performed, blobs_of, performer
+from eventflow.testing.scene import Artifacts, Outputs, Scene, scene_of
 from eventflow.testing.variants import without_input
 
 In = TypeVar("In")
@@ -46,6 +46,7 @@ async def run_stage(
     resume_state: object = NOT_GIVEN,
     signal: object = NOT_GIVEN,
     steps: Mapping[str, object] | None = None,
+    artifacts: Artifacts | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
     ai: AISource | None = None,
@@ -64,6 +65,8 @@ async def run_stage(
         signal: The payload of the signal that woke it.
         steps: The outputs of durable steps that completed in an earlier attempt, by name; their
             functions are not called.
+        artifacts: What earlier stages have saved, by stage or stage id, and then by name, as it
+            was given to `ctx.storage.save`; of the stage itself, what earlier attempts have.
         workflow: Where the stage is; by default a workflow of its own.
         clock: The time, which then moves as far as it must. By default it stands still, and
             timeouts are real.
@@ -72,7 +75,7 @@ async def run_stage(
 
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
-        StageNotFound: The workflow does not have the stage, or one that outputs are given of.
+        StageNotFound: The workflow does not have the stage, or one that something is given of.
         TypeError: It is no stage.
     """
     _refuse_what_is_no_stage(stage)
@@ -90,6 +93,7 @@ async def run_stage(
         suspended=suspended,
         signal=() if signal is NOT_GIVEN else (signal,),
         steps=steps or {},
+        artifacts=artifacts or {},
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
@@ -113,6 +117,7 @@ async def run_check(
     generation: int = 0,
     metadata: Mapping[str, object] | None = None,
     steps: Mapping[str, object] | None = None,
+    artifacts: Artifacts | None = None,
     workflow: Workflow[Any, Any] | None = None,
     clock: ManualClock | None = None,
     ai: AISource | None = None,
@@ -129,13 +134,14 @@ async def run_check(
         generation: Likewise.
         metadata: Likewise.
         steps: Likewise.
+        artifacts: Likewise.
         workflow: Likewise.
         clock: Likewise.
         ai: Likewise.
 
     Raises:
         InvalidConfig, InvalidInput, InvalidOutput: What is given here does not fit.
-        StageNotFound: The workflow does not have the stage, or one that outputs are given of.
+        StageNotFound: The workflow does not have the stage, or one that something is given of.
         TypeError: It is no stage.
         ValueError: The stage has no check.
     """
@@ -153,6 +159,7 @@ async def run_check(
         suspended=(state,),
         signal=(),
         steps=steps or {},
+        artifacts=artifacts or {},
         workflow=workflow,
         now=START if clock is None else clock.now(),
     )
@@ -163,11 +170,16 @@ async def _outcome(
     scene: Scene, kind: JobKind, clock: ManualClock | None, ai: AISource | None
 ) -> "StageOutcome[Any]":
     run = scene.claimed(kind)
-    with performer(clock, ai=ai) as calls:
+    with performer(clock, ai=ai, blobs=await blobs_of(scene.blobs)) as calls:
         performed = await calls.perform(
-            run, run.stages[scene.stage.id], scene.stage, scene.workflow
+            run,
+            run.stages[scene.stage.id],
+            scene.stage,
+            scene.workflow,
+            artifacts=scene.artifacts,
         )
-    return StageOutcome(scene.stage, performed)
+        saved = await calls.contents(performed.kept)
+    return StageOutcome(scene.stage, performed, saved)
 
 
 @frozen
@@ -176,10 +188,12 @@ class StageOutcome(Generic[Out]):
 
     Attributes:
         stage: The stage.
+        saved: What the stage keeps in its storage behind it, by name: bytes, or plain data.
     """
 
     stage: AnyStage = field(repr=False)
     _performed: Performed = field(repr=False)
+    saved: Mapping[str, Any] = field(repr=False)
 
     def __repr__(self) -> str:
         return f"<StageOutcome: {self._said()}>"
@@ -225,7 +239,7 @@ class StageOutcome(Generic[Out]):
 
     @property
     def artifacts(self) -> Mapping[str, JSON]:
-        """What it made.
+        """The `artifacts` of its `ef.Completed`; what it saved in its storage is in `saved`.
 
         Raises:
             AssertionError: The stage did not complete.
