@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from eventflow.core.projection import Projection
-from eventflow.runtime.listing import is_internal
+from eventflow.engine.own_runs import is_internal
 from eventflow.store.contract import RunPage, RunQuery, Store
 
 

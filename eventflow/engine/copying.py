@@ -11,9 +11,11 @@ from typing import TypeAlias
 from attrs import evolve, frozen
 
 from eventflow.core.values import Status
+from eventflow.engine.alike import Alike
 from eventflow.engine.appending import append_again
 from eventflow.engine.carrying import carry_blobs
 from eventflow.engine.copied import CopiedRuns
+from eventflow.engine.own_runs import holds_positions
 from eventflow.errors import Alteration, HistoryAltered
 from eventflow.store.contract import Operation, Renewal, RunQuery, Store, StoredEvent
 
@@ -36,6 +38,8 @@ class CopyReport:
         present: How many events the target had already.
         runs: How many runs this call has created in the target.
         blobs: How many blobs this call has copied.
+        left_out: How many events of subscriptions were not copied, since the positions of the
+            target are others, of which their cursors would not be true.
     """
 
     position: int = 0
@@ -43,6 +47,7 @@ class CopyReport:
     present: int = 0
     runs: int = 0
     blobs: int = 0
+    left_out: int = 0
 
 
 Progress: TypeAlias = Callable[[CopyReport], object]
@@ -65,6 +70,9 @@ async def copy_history(
     What workers have renewed, which no event tells, is carried over at the end. Blobs are copied
     before the events that refer to them.
 
+    Subscriptions come along as long as the target is the log of the source and nothing else, each
+    event at its position. From the first difference on their events are left out.
+
     Args:
         source: What to read; what is appended to it later takes a further call.
         target: Where to append; it may hold other runs, and these runs up to some version.
@@ -84,13 +92,15 @@ async def copy_history(
     if batch < 1:
         raise ValueError(f"a batch has at least one event, not {batch}")
     runs = CopiedRuns(target, begun=after > 0, capacity=capacity)
+    logs = Alike(source, target)
     report = CopyReport(position=after)
     async for operations in _operations(source, after, batch):
-        missing = await _missing(runs, operations)
+        moving = await _moving(logs, operations)
+        missing = await _missing(runs, moving)
         blobs = await carry_blobs(source.blobs, target.blobs, missing)
         await append_again(target, missing)
         runs.forget_oldest()
-        report = _further(report, operations, missing, blobs)
+        report = _further(report, operations, moving, missing, blobs)
         if progress is not None:
             progress(report)
     await _carry_renewals(source, target)
@@ -126,6 +136,19 @@ def _refuse_gaps(page: Events, after: int) -> None:
             )
 
 
+async def _moving(logs: Alike, operations: Sequence[Events]) -> Sequence[Events]:
+    """Leave out what is true in the source only, if the target is or becomes another log.
+
+    If somebody else appends at this very moment, the last cursors name other events than those at
+    their positions, and whoever takes up such a subscription does not believe them.
+    """
+    others = [events for events in operations if not holds_positions(events[0].run_id)]
+    if len(others) == len(operations):
+        return operations
+    events = [event for operation in operations for event in operation]
+    return operations if await logs.may_take(events) else others
+
+
 async def _missing(runs: CopiedRuns, operations: Sequence[Events]) -> list[Operation]:
     """Verify operations of the source, and give those that the target lacks."""
     firsts: dict[str, int] = {}
@@ -137,22 +160,29 @@ async def _missing(runs: CopiedRuns, operations: Sequence[Events]) -> list[Opera
 
 
 def _further(
-    report: CopyReport, operations: Sequence[Events], missing: Sequence[Operation], blobs: int
+    report: CopyReport,
+    operations: Sequence[Events],
+    moving: Sequence[Events],
+    missing: Sequence[Operation],
+    blobs: int,
 ) -> CopyReport:
     copied = sum(len(operation.events) for operation in missing)
+    moved = sum(map(len, moving))
     return CopyReport(
         position=operations[-1][-1].position,
         copied=report.copied + copied,
-        present=report.present + sum(map(len, operations)) - copied,
+        present=report.present + moved - copied,
         runs=report.runs + sum(operation.expected == 0 for operation in missing),
         blobs=report.blobs + blobs,
+        left_out=report.left_out + sum(map(len, operations)) - moved,
     )
 
 
 async def _carry_renewals(source: Store, target: Store) -> None:
     """Move due times as heartbeats, and checks that were not ready, have moved them.
 
-    A run that went on in either store has another token, and nothing is moved.
+    A run that went on in either store has another token, and nothing is moved. A subscription has
+    nothing to wait for: whoever takes it up in the target may do so at once.
     """
     query: RunQuery | None = RunQuery(statuses=_ALIVE, limit=_ROWS)
     while query is not None:
@@ -160,6 +190,7 @@ async def _carry_renewals(source: Store, target: Store) -> None:
         renewals = [
             Renewal(rows.run.run_id, job.stage, job.token, job.due_at, leased=job.leased)
             for rows in page.items
+            if not holds_positions(rows.run.run_id)
             for job in rows.jobs
             if job.token
         ]

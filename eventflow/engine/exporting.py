@@ -14,6 +14,7 @@ from eventflow.engine.history_lines import ProofLine
 from eventflow.engine.history_writer import HistoryWriter
 from eventflow.engine.journal import unknown_run
 from eventflow.engine.output import Destination, Output
+from eventflow.engine.own_runs import asked_for
 from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import batches, pages_of, read_whole
 from eventflow.engine.proofs import make_proofs
@@ -55,7 +56,8 @@ async def export_histories(
 
     Args:
         store: Where the runs are.
-        query: Which runs; its `limit` and `after` do not count.
+        query: Which runs; its `limit` and `after` do not count. Eventflow's own runs are left out
+            unless they are asked for by their workflow or by name.
         destination: A path, compressed if it ends in `.gz`; an open binary file; or `-`.
         overwrite: Whether a file that is there is replaced.
         checkpoint: Let the file carry the proof that the runs are in the log of this checkpoint,
@@ -174,7 +176,8 @@ async def _oldest_first(store: Store, query: RunQuery) -> AsyncIterator[Sizes]:
         found = 0
         async for rows in pages_of(store, query):
             found += len(rows)
-            sizes = [(each.run.run_id, each.run.version) for each in reversed(rows)]
+            wanted = reversed(asked_for(query, rows))
+            sizes = [(each.run.run_id, each.run.version) for each in wanted]
             pages.append(spool.tell())
             spool.write(msgspec.json.encode(sizes) + b"\n")
         if query.run_ids is not None and found < len(set(query.run_ids)):

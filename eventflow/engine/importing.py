@@ -16,6 +16,7 @@ from eventflow.core.state import RunState
 from eventflow.engine.appending import append_again
 from eventflow.engine.copied import CopiedRun, another_history
 from eventflow.engine.histories import History, read_histories
+from eventflow.engine.own_runs import holds_positions
 from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import TOGETHER, read_whole
 from eventflow.engine.source import STANDARD, Source
@@ -35,13 +36,16 @@ class ImportReport:
         present: How many events the store had already.
         alive: How many of the runs have not ended in the file; a worker that has their workflow
             goes on with them.
-        run_ids: All runs of the file, in their order; empty as long as it is being imported.
+        left_out: How many runs of subscriptions the file has: they hold positions of the log that
+            they come from, and were not appended.
+        run_ids: All other runs of the file, in their order; empty as long as it is being imported.
     """
 
     runs: int = 0
     imported: int = 0
     present: int = 0
     alive: int = 0
+    left_out: int = 0
     run_ids: tuple[str, ...] = ()
 
 
@@ -61,7 +65,8 @@ async def import_histories(
 
     The file is read twice: first all of it is proven, and compared with the runs that the store
     has; then each run is appended, in one transaction if it is new. A run that the store has is
-    left as it is; one of which it has the beginning is continued.
+    left as it is; one of which it has the beginning is continued. Runs of subscriptions are left
+    out: how far a subscription has come is true in its own store only.
 
     Args:
         store: Where to append.
@@ -81,9 +86,9 @@ async def import_histories(
     async with OwnThread("import") as thread:
         file = await thread.run(partial(_rereadable, source))
         try:
-            alive = await _prove(store, file, thread, only_ended=only_ended)
+            proven = await _prove(store, file, thread, only_ended=only_ended)
             job = _Import(store, blobs, thread, progress)
-            return await job.take(file, ImportReport(alive=alive))
+            return await job.take(file, proven)
         finally:
             if file is not source:
                 await thread.run_anyway(file.close)
@@ -124,11 +129,15 @@ def _some(histories: Iterator[History]) -> list[History]:
     return batch
 
 
-async def _prove(store: Store, file: IO[bytes], thread: OwnThread, *, only_ended: bool) -> int:
+async def _prove(
+    store: Store, file: IO[bytes], thread: OwnThread, *, only_ended: bool
+) -> ImportReport:
     """See that all runs can be folded, and none is another one in the store; count the living."""
-    alive = 0
+    alive, left_out = 0, 0
     async with aclosing(_batches(file, thread)) as batches:
-        async for batch in batches:
+        async for all_of_them in batches:
+            batch = _moving(all_of_them)
+            left_out += len(all_of_them) - len(batch)
             present = await read_whole(store, {history.run_id for history in batch})
             for history in batch:
                 state = _folded(history)
@@ -136,7 +145,12 @@ async def _prove(store: Store, file: IO[bytes], thread: OwnThread, *, only_ended
                     alive += 1
                     _refuse_alive(state, only_ended=only_ended)
                 _refuse_another(history, present[history.run_id])
-    return alive
+    return ImportReport(alive=alive, left_out=left_out)
+
+
+def _moving(batch: Sequence[History]) -> list[History]:
+    """Leave out the runs that say nothing true in another store."""
+    return [history for history in batch if not holds_positions(history.run_id)]
 
 
 def _refuse_another(history: History, present: Sequence[StoredEvent]) -> None:
@@ -176,7 +190,8 @@ class _Import:
         """Append what the store lacks of each run."""
         run_ids: list[str] = []
         async with aclosing(_batches(file, self.thread)) as batches:
-            async for batch in batches:
+            async for all_of_them in batches:
+                batch = _moving(all_of_them)
                 imported = await self._append(batch)
                 run_ids += [history.run_id for history in batch]
                 events = sum(len(history.events) for history in batch)

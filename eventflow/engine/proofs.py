@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from eventflow.engine.checkpoints import Checkpoint, roots_of
 from eventflow.engine.history_lines import ProofLine
+from eventflow.engine.own_runs import asked_for
 from eventflow.engine.paging import pages_of, with_histories
 from eventflow.engine.walking import Walk, newest_position
 from eventflow.errors import HistoryAltered, InvalidCheckpoint
@@ -64,7 +65,7 @@ async def _last_events(store: Store, query: RunQuery, size: int) -> dict[str, tu
     """Find the version and position of the last event of each run up to a position."""
     found: dict[str, tuple[int, int]] = {}
     async for rows in pages_of(store, query):
-        async for run, events in with_histories(store, rows):
+        async for run, events in with_histories(store, asked_for(query, rows)):
             within = [event for event in events if event.position <= size]
             if not within:
                 raise InvalidCheckpoint(

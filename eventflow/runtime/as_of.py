@@ -9,10 +9,11 @@ from attrs import evolve
 
 from eventflow.core.projection import RunRow, project
 from eventflow.core.values import Status
+from eventflow.engine.own_runs import is_internal
 from eventflow.engine.paging import with_histories
 from eventflow.engine.stream import Stream
 from eventflow.errors import InvalidInput
-from eventflow.runtime.listing import RunList, is_internal, page_of
+from eventflow.runtime.listing import RunList, page_of
 from eventflow.store.contract import RunPage, RunQuery, Store, StoredEvent
 
 AsOf: TypeAlias = int | datetime

@@ -6,8 +6,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from eventflow.definition.builder import WorkflowBuilder
 from eventflow.definition.workflow import Workflow
+from eventflow.engine.own_runs import INTERNAL
 from eventflow.errors import InvalidWorkflow, WorkflowNotFound
-from eventflow.runtime.listing import INTERNAL
 
 AnyWorkflow: TypeAlias = Workflow[Any, Any]
 

@@ -159,25 +159,20 @@ class Delivery:
         """Find out where to go on, and whether a process died over one of the next events."""
         history = await self._asking(self._tools.journal.history, self._claimed.run_id)
         told = log.standing(history)
-        self._cursor = await self._located(told)
-        self._begun = dict(told.begun)
+        self._cursor, self._begun = told.cursor, dict(told.begun)
+        if not await self._is_of_this_log(told.cursor):
+            self._cursor, self._begun = log.Cursor(open=told.cursor.open), {}
+            logger().warning("subscription.begins_again", subscription=self._order.name)
         self._watched = self._order.batch if told.died else 0
         self._saved = self._cursor.position
         self._length = len(history)
 
-    async def _located(self, told: log.Standing) -> log.Cursor:
-        """Find the event of the cursor where it stands in this store.
-
-        If it is not here at all, what follows the cursor's own record is new to this store.
-        """
-        cursor = told.cursor
+    async def _is_of_this_log(self, cursor: log.Cursor) -> bool:
+        """Tell whether the event of the cursor stands where the cursor says."""
         if cursor.run_id is None:
-            return cursor
+            return True
         page = await self._asking(self._store.read_all, cursor.position - 1, 1)
-        if page and (page[0].run_id, page[0].version) == (cursor.run_id, cursor.version):
-            return cursor
-        rest = await self._asking(self._store.read, [cursor.run_id], cursor.version - 1)
-        return evolve(cursor, position=rest[0].position if rest else told.told_at)
+        return bool(page) and (page[0].run_id, page[0].version) == (cursor.run_id, cursor.version)
 
     @contextmanager
     def _news(self) -> Generator[asyncio.Event]:

@@ -46,7 +46,8 @@ class HistoryDoors(ABC):
 
         Args:
             query: Which runs: the filters that `runs` takes, such as `{"status": "failed"}`, a
-                `RunQuery` whose `limit` and `after` do not count, or None for all.
+                `RunQuery` whose `limit` and `after` do not count, or None for all. As in `runs`,
+                eventflow's own are left out unless they are asked for by their workflow.
             path: Where to, compressed if it ends in `.gz`; or an open binary file; or `-`.
             overwrite: Whether a file that is there is replaced.
             checkpoint: Let the file carry the proof that what it holds is in the log of this
@@ -81,7 +82,7 @@ class HistoryDoors(ABC):
         """Append the runs of a history file as they were recorded, each of them once.
 
         All of the file is proven first. A run that has not ended goes on here as soon as a worker
-        has its workflow.
+        has its workflow. Subscriptions are left out: theirs are positions of another log.
 
         Args:
             path: The file, or an open binary file, or `-`.

@@ -7,14 +7,12 @@ from attrs import evolve, frozen
 
 from eventflow.core.projection import RunRow
 from eventflow.core.values import Status
+from eventflow.engine.own_runs import is_internal
 from eventflow.errors import InvalidInput
 from eventflow.runtime.given import checked_count, checked_metadata, checked_text
 from eventflow.store.contract import RunPage, RunQuery, Store
 
 GivenStatus: TypeAlias = Status | str | Collection[Status | str] | None
-
-INTERNAL = "eventflow."
-"""How the ids of workflows begin whose runs belong to eventflow itself."""
 
 PAGE = 200
 
@@ -89,11 +87,6 @@ async def every_run(store: Store, query: RunQuery) -> AsyncIterator[RunRow]:
         if page.next is None:
             return
         after = page.next
-
-
-def is_internal(run: RunRow) -> bool:
-    """Tell whether a run belongs to eventflow itself."""
-    return run.workflow_id.startswith(INTERNAL)
 
 
 async def page_of(store: Store, query: RunQuery) -> RunPage:

@@ -16,12 +16,13 @@ from attrs import asdict, frozen
 from eventflow.core.events import LEASE_TIMEOUT, Event, LeaseExpired, RunAnnotated, RunCreated
 from eventflow.core.projection import Projection
 from eventflow.core.values import ErrorInfo
+from eventflow.engine.own_runs import SUBSCRIPTION, holds_positions
 from eventflow.errors import SubscriptionNotFound
-from eventflow.runtime.listing import INTERNAL, every_run
+from eventflow.runtime.listing import every_run
 from eventflow.store.contract import RunQuery, Store, StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
 
-WORKFLOW = f"{INTERNAL}subscription"
+WORKFLOW = SUBSCRIPTION
 STAGE = "deliver"
 NAME = "subscription"
 """The key of the metadata under which a run has the name of its subscription."""
@@ -37,8 +38,8 @@ REPLAYED = "subscription.replayed"
 class Cursor:
     """How far a subscription has come.
 
-    The last event that it is done with is named twice, since in a store that had other events
-    before it was copied there, an event has another position.
+    The last event that it is done with is named twice. Where the two names are not those of one
+    event, the cursor is one of another log.
 
     Attributes:
         position: The position of that event; 0 before the first.
@@ -103,13 +104,11 @@ class Standing:
 
     Attributes:
         cursor: How far it has come.
-        told_at: The position of the event that says so.
         died: Whether a process died since, so that one event may be the cause of it.
         begun: How often the event at a position was begun by processes that were watched for that.
     """
 
     cursor: Cursor
-    told_at: int
     died: bool
     begun: Mapping[int, int]
 
@@ -121,28 +120,26 @@ def id_of_run(name: str, number: int) -> str:
 
 def subscription_of(run_id: str) -> str | None:
     """Give the subscription that a run belongs to, if it does."""
-    if not run_id.startswith(WORKFLOW):
-        return None
-    return run_id.split(":", 2)[2]
+    return run_id.split(":", 2)[2] if holds_positions(run_id) else None
 
 
 def standing(history: Sequence[Envelope]) -> Standing:
     """Fold what a run says of its subscription, whatever rewinds have cut."""
-    cursor, told_at, died = Cursor(), 0, False
+    cursor, died = Cursor(), False
     begun: Counter[int] = Counter()
     for envelope in history:
         match envelope.event:
             case RunCreated(input=given):
-                cursor, told_at = msgspec.convert(given, Cursor), envelope.position
+                cursor = msgspec.convert(given, Cursor)
             case RunAnnotated(key=key, value=value) if key == CURSOR:
-                cursor, told_at, died = msgspec.convert(value, Cursor), envelope.position, False
+                cursor, died = msgspec.convert(value, Cursor), False
             case RunAnnotated(key=key, value=value) if key == BEGUN:
                 begun[msgspec.convert(value, Place).position] += 1
             case LeaseExpired(reason=reason) if reason == LEASE_TIMEOUT:
                 died = True
             case _:
                 pass
-    return Standing(cursor, told_at, died, begun)
+    return Standing(cursor, died, begun)
 
 
 def cursor_note(cursor: Cursor) -> RunAnnotated:

@@ -3,9 +3,9 @@
 from attrs import frozen
 
 from eventflow.engine.journal import Journal
+from eventflow.engine.own_runs import INTERNAL
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock
-from eventflow.runtime.listing import INTERNAL
 from eventflow.runtime.logs import logger
 from eventflow.store.contract import DueJob, RunQuery
 

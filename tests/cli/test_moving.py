@@ -1,5 +1,6 @@
 """Export, import, copy, diff: what a run is goes from place to place, and can be compared."""
 
+import asyncio
 import gzip
 import shutil
 import signal
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import eventflow as ef
 from eventflow.cli.exits import Exit
 from tests.cli.conftest import Seed
 from tests.cli.many import fill_with_many
@@ -168,6 +170,34 @@ def test_a_copy_that_would_be_gone_at_once_is_refused(shell: Shell, seed: Seed) 
     answer = shell("store", "copy", "--to", "memory://", "--yes")
     assert answer.code == Exit.USAGE
     assert "gone with this process" in answer.err
+
+
+async def subscribe(url: str) -> None:
+    """Let a subscription deliver what there is."""
+    done = asyncio.Event()
+    async with ef.Runtime(url) as runtime:
+        await runtime.subscribe("mails", lambda _: done.set(), "run.completed")
+        await asyncio.wait_for(done.wait(), 30)
+
+
+def test_subscriptions_stay_where_their_positions_are(shell: Shell, url: str, seed: Seed) -> None:
+    """They are neither counted nor shipped unless they are asked for, and it is said."""
+    asyncio.run(subscribe(url))
+    listed = shell("run", "list", "--json").data["runs"]
+    everything = shell("run", "export", "-o", "all.jsonl", "--json").data
+    assert everything["runs"] == len(listed) == 3
+    chain = shell("run", "export", "-w", "eventflow.subscription", "-o", "chain.jsonl", "--json")
+    assert chain.data["runs"] == 1
+    other = ("--store", "sqlite:///other.db", "--yes")
+    assert shell("run", "export", seed.waiting, "-o", "one.jsonl").code == 0
+    assert shell("run", "import", "one.jsonl", *other).code == 0
+    left = shell("run", "import", "chain.jsonl", *other)
+    assert "0 runs of chain.jsonl" in left.out + left.err
+    assert "Left out 1 run of subscriptions" in left.out + left.err
+    empty = shell("store", "copy", "--to", "sqlite:///empty.db", "--yes", "--json").data
+    assert (empty["left_out"], empty["copied"]) == (0, empty["position"])
+    copied = shell("store", "copy", "--to", "sqlite:///other.db", "--yes")
+    assert f"Left out {chain.data['events']} events of subscriptions" in copied.out + copied.err
 
 
 def test_a_copy_asks_first_and_hides_passwords(shell: Shell, seed: Seed) -> None:

@@ -17,6 +17,7 @@ from tests.scenarios.test_import import *  # noqa: F403
 from tests.scenarios.test_large_values import *  # noqa: F403
 from tests.scenarios.test_live import *  # noqa: F403
 from tests.scenarios.test_moving_blobs import *  # noqa: F403
+from tests.scenarios.test_moving_subscriptions import *  # noqa: F403
 from tests.scenarios.test_new_versions import *  # noqa: F403
 from tests.scenarios.test_rebuild import *  # noqa: F403
 from tests.scenarios.test_requests import *  # noqa: F403

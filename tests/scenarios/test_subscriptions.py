@@ -9,7 +9,6 @@ import pytest
 
 import eventflow as ef
 from eventflow.core import events as e
-from eventflow.engine.copying import copy_history
 from eventflow.errors import (
     DeadLetterNotFound,
     HistoryAltered,
@@ -20,7 +19,6 @@ from eventflow.runtime import delivery
 from eventflow.runtime.subscription_log import WORKFLOW
 from eventflow.store.contract import Store, StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
-from eventflow.store.memory import MemoryStore
 from eventflow.testing.clock import ManualClock
 from tests.scenarios.conftest import Open
 from tests.scenarios.inbox import Cable, Inbox
@@ -485,35 +483,6 @@ async def test_a_long_run_of_a_subscription_is_followed_by_another(
     await clock.settle()
     assert await runtime.dead_letters("all") == []
     assert inbox.positions[-2:] == dead
-
-
-@pytest.mark.parametrize("before", [0, 3])
-async def test_a_copied_subscription_goes_on(
-    open_runtime: Open, store: Store, clock: ManualClock, before: int
-) -> None:
-    """Behind the same event, also in a store where it stands at another position."""
-    runtime = await open_runtime(ARITHMETIC)
-    inbox = Inbox(clock, fails={"run.created": 1})
-    once = ef.Retry(max_attempts=1)
-    subscription = await runtime.subscribe("all", inbox, retry=once)
-    await runtime.create_run("arithmetic", 1)
-    await clock.settle()
-    await subscription.stop()
-    last = await runtime.create_run("arithmetic", 2)
-    target = MemoryStore()
-    async with ef.Runtime(clock.watch(target), [ARITHMETIC], clock=clock) as other:
-        for number in range(before):
-            await other.create_run("arithmetic", number)
-        await copy_history(clock.watch(store), clock.watch(target))
-        await other.subscribe("all", inbox, retry=once)
-        await clock.settle()
-        assert [x.run_id for x in inbox.seen[1:]] == [last.id] * 2
-        (letter,) = await other.dead_letters("all")
-        await other.replay_dead_letter("all", letter.position)
-        await clock.settle()
-        assert (inbox.seen[-1].run_id, inbox.seen[-1].version) == (letter.run_id, letter.version)
-        for run in await chain(other):
-            await run.verify()
 
 
 async def test_an_event_over_which_processes_die_is_set_aside(

@@ -57,7 +57,12 @@ async def import_runs(
         print_json(report)
     else:
         alive = f"; {count(report.alive, 'run')} not ended yet" if report.alive else ""
+        left_out = count(report.left_out, "run")
         say(
             f"{count(report.runs, 'run')} of {file}: {count(report.imported, 'event')} imported, "
             f"{report.present:,} there already{alive}."
         )
+        if report.left_out:
+            say(
+                f"Left out {left_out} of subscriptions: positions of another log mean nothing here."
+            )

@@ -56,6 +56,9 @@ async def copy(
             f"Copied {count(report.copied, 'event')} and {count(report.runs, 'new run')}; "
             f"{report.present:,} were there already. Position {report.position}."
         )
+        if report.left_out:
+            left_out = count(report.left_out, "event")
+            say(f"Left out {left_out} of subscriptions: the positions of {redact(to)} are others.")
 
 
 async def _copied(place: Place, target: Store, *, after: int, batch: int, total: int) -> CopyReport:
