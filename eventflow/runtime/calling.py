@@ -23,29 +23,30 @@ class Call:
     """User code under way, for whose end nobody waits longer than it heeds a cancellation.
 
     Attributes:
+        work: The code itself.
         answer: What the code gives; cancelled once the code was left to itself.
     """
 
-    __slots__ = ("_clock", "_timer", "_work", "answer")
+    __slots__ = ("_clock", "_timer", "answer", "work")
 
     def __init__(self, work: asyncio.Future[Any], clock: Clock) -> None:
         self.answer: asyncio.Future[Any] = work.get_loop().create_future()
-        self._work = work
+        self.work = work
         self._clock = clock
         self._timer: Timer | None = None
         work.add_done_callback(self._ended)
 
     def cancel(self) -> bool:
         """Cancel the code, and leave it to itself if it does not end; tell if it was under way."""
-        cancelled = self._work.cancel()
+        cancelled = self.work.cancel()
         if cancelled and self._timer is None:
-            self._timer = self._clock.call_later(HEEDED_WITHIN, self._leave)
+            self._timer = self._clock.call_later(HEEDED_WITHIN, self._leave, self.work)
         return cancelled
 
     async def end(self) -> None:
         """Cancel the code, and wait for its end however long that takes."""
-        if self._work.cancel():
-            await asyncio.wait({self._work})
+        if self.work.cancel():
+            await asyncio.wait({self.work})
 
     def _leave(self) -> None:
         self.answer.cancel()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -29,8 +29,16 @@ class Clock(Protocol):
         """Return after so many seconds."""
         ...
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
-        """Call back after so many seconds, unless it is cancelled before."""
+    def call_later(
+        self,
+        seconds: float,
+        callback: Callable[[], None],
+        ending: asyncio.Future[Any] | None = None,
+    ) -> Timer:
+        """Call back after so many seconds, unless it is cancelled before.
+
+        `ending` is the user's code that the call would end, if that is what it is for.
+        """
         ...
 
     def align(self, store_time: datetime) -> None:
@@ -60,8 +68,14 @@ class SystemClock:
         """Return after so many seconds."""
         await asyncio.sleep(seconds)
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_later(
+        self,
+        seconds: float,
+        callback: Callable[[], None],
+        ending: asyncio.Future[Any] | None = None,
+    ) -> Timer:
         """Call back after so many seconds, unless it is cancelled before."""
+        del ending
         return asyncio.get_running_loop().call_later(seconds, callback)
 
     def align(self, store_time: datetime) -> None:

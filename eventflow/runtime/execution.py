@@ -252,7 +252,7 @@ class Execution:
             nonlocal late
             late = call.cancel()
 
-        timer = self.clock.call_later(timeout, cancel)
+        timer = self.clock.call_later(timeout, cancel, call.work)
         try:
             returned = await call.answer
         except BaseException as error:

@@ -16,10 +16,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from eventflow.errors import StoreUnavailable
-from eventflow.runtime.clock import Timer, wait_for
+from eventflow.runtime.clock import Clock, Timer, wait_for
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import (
     Appended,
@@ -32,6 +32,7 @@ from eventflow.store.contract import (
     StoredEvent,
     Verdict,
 )
+from eventflow.testing.real_time import really_waits
 
 T = TypeVar("T")
 
@@ -48,6 +49,12 @@ _BLIND_ROUNDS = 50
 _MOST_ROUNDS = 1_000
 """How often the loop goes round for tasks that never let it rest."""
 
+_GLANCE = 0.01
+"""After so many real seconds, code that really waits is looked at again."""
+
+Foresee: TypeAlias = Callable[[], Awaitable[datetime]]
+"""Tells when something will happen."""
+
 
 class NothingLeft(AssertionError):
     """What a test waits for does not happen, however far the time moves."""
@@ -60,11 +67,13 @@ class ManualClock:
     way, or a plain function works in a thread, the time stands still. Calls are made one at a
     time, in the order in which they came, so that what a test does depends on no speed. User code
     that waits for anything else, such as `asyncio.sleep` or a socket, waits in real time, while
-    virtual time moves on; let it wait with `clock.sleep`.
+    virtual time moves on, though not past the timeout of its stage while it waits; let it wait with
+    `clock.sleep`.
 
     Args:
         start: The time at first, with a time zone.
-        patience: Real seconds for which one call in a thread holds the time still.
+        patience: Real seconds for which one call in a thread holds the time still, or a stage that
+            really waits when its timeout comes.
     """
 
     def __init__(self, start: datetime = START, *, patience: float = 1.0) -> None:
@@ -73,6 +82,8 @@ class ManualClock:
         self._now = start
         self._patience = patience
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
+        self._of_engine: set[asyncio.Future[None]] = set()
+        self._endings: dict[asyncio.Future[None], asyncio.Future[Any]] = {}
         self._order = count()
         self._stores: list[_Watched] = []
         self._threads: set[asyncio.Future[Any]] = set()
@@ -92,18 +103,49 @@ class ManualClock:
         if seconds <= 0:
             await asyncio.sleep(0)
             return
-        await self._sleeper(seconds)
+        await self.sleeper(seconds)
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_later(
+        self,
+        seconds: float,
+        callback: Callable[[], None],
+        ending: asyncio.Future[Any] | None = None,
+    ) -> Timer:
         """Call back once the time was moved so many seconds further."""
         if seconds <= 0:
             return asyncio.get_running_loop().call_soon(callback)
-        sleeper = self._sleeper(seconds)
+        sleeper = self.sleeper(seconds, ending=ending)
         sleeper.add_done_callback(lambda woken: None if woken.cancelled() else callback())
         return sleeper
 
     def align(self, store_time: datetime) -> None:
         """Do nothing: no store knows this time better."""
+
+    def sleeper(
+        self, seconds: float, *, engine: bool = False, ending: asyncio.Future[Any] | None = None
+    ) -> asyncio.Future[None]:
+        """Give a future that is done once the time was moved so far.
+
+        Args:
+            seconds: How far.
+            engine: A runtime waits for it, and looks then whether there is something to do.
+            ending: The user's code that ends then; as long as that really waits, and there is
+                patience, the time does not come.
+        """
+        pause = max(timedelta(seconds=seconds), timedelta.resolution)
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heappush(self._sleepers, (self._now + pause, next(self._order), woken))
+        if engine:
+            self._of_engine.add(woken)
+            woken.add_done_callback(self._of_engine.discard)
+        if ending is not None:
+            self._endings[woken] = ending
+            woken.add_done_callback(lambda woken: self._endings.pop(woken, None))
+        return woken
+
+    def of_engine(self) -> Clock:
+        """Give the clock to a runtime, so that who sleeps for it is told from who else does."""
+        return _EngineClock(self)
 
     def watch(self, store: Store) -> Store:
         """Give a store that tells this time, and lets it move only between calls."""
@@ -129,16 +171,21 @@ class ManualClock:
         """Move the time, from sleeper to sleeper, and let each do what it has to do."""
         until = self._now + timedelta(seconds=seconds)
         await self.settle()
-        while self._wake_next(until):
+        while await self._wake_next(until):
             await self.settle()
         self._now = max(self._now, until)
 
-    async def run_until(self, awaitable: Awaitable[T], limit: float = TWO_DAYS) -> T:
+    async def run_until(
+        self, awaitable: Awaitable[T], limit: float = TWO_DAYS, foresee: Foresee | None = None
+    ) -> T:
         """Move the time from sleeper to sleeper until something is done, and give its result.
 
         Args:
             awaitable: What to wait for; it is cancelled if it does not happen.
             limit: Virtual seconds to wait at most.
+            foresee: Is asked when something will happen, while nobody but runtimes sleeps on this
+                clock until the limit; the time until then is passed over. It raises if nothing
+                will.
 
         Raises:
             NothingLeft: It is not done, and nobody sleeps any more, or only beyond the limit.
@@ -148,7 +195,9 @@ class ManualClock:
         try:
             await self.settle()
             while not task.done():
-                if not self._wake_next(until):
+                if foresee is not None and not self._somebody_sleeps(until):
+                    self._now = max(self._now, await foresee())
+                if not await self._wake_next(until):
                     raise NothingLeft(self._why_nothing_is_left(limit))
                 await self.settle()
             return await task
@@ -210,22 +259,40 @@ class ManualClock:
         """Look for what was appended past the clock; tell whether there was anything."""
         return any([await store.look() for store in self._stores])
 
-    def _sleeper(self, seconds: float) -> asyncio.Future[None]:
-        """Give a future that is done once the time was moved so far."""
-        pause = max(timedelta(seconds=seconds), timedelta.resolution)
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heappush(self._sleepers, (self._now + pause, next(self._order), woken))
-        return woken
+    def _somebody_sleeps(self, until: datetime) -> bool:
+        """Tell whether anybody but a runtime sleeps on this clock, up to a time."""
+        return any(
+            at <= until and not woken.done() and woken not in self._of_engine
+            for at, _, woken in self._sleepers
+        )
 
-    def _wake_next(self, until: datetime) -> bool:
+    async def _wake_next(self, until: datetime) -> bool:
         """Move the time to that of the next sleeper and wake it; tell whether there was one."""
         while self._sleepers and self._sleepers[0][0] <= until:
-            at, _, woken = heappop(self._sleepers)
+            at, _, woken = self._sleepers[0]
+            if woken in self._endings and await self._really_went_on(self._endings[woken]):
+                return True
+            if self._sleepers[0][2] is not woken:
+                continue
+            heappop(self._sleepers)
             if not woken.done():
                 self._now = max(self._now, at)
                 woken.set_result(None)
                 return True
         return False
+
+    async def _really_went_on(self, work: asyncio.Future[Any]) -> bool:
+        """Wait for code that waits for something real, while there is patience; tell if it came."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._patience
+        waited = False
+        while not work.done() and really_waits(work, {woken for _, _, woken in self._sleepers}):
+            if loop.time() >= end:
+                return False
+            waited = True
+            await asyncio.wait({work}, timeout=_GLANCE)
+            await self.settle()
+        return waited
 
     def _why_nothing_is_left(self, limit: float) -> str:
         if any(not woken.done() for _, _, woken in self._sleepers):
@@ -234,6 +301,37 @@ class ManualClock:
             f"It cannot happen: at {self._now} nobody sleeps on this clock, and nothing is left "
             "to run; start a worker, or let user code wait with clock.sleep"
         )
+
+
+class _EngineClock:
+    """A manual clock as a runtime has it."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """Tell the time, in UTC."""
+        return self._clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once the time was moved so many seconds further."""
+        await (self._clock.sleeper(seconds, engine=True) if seconds > 0 else asyncio.sleep(0))
+
+    def call_later(
+        self,
+        seconds: float,
+        callback: Callable[[], None],
+        ending: asyncio.Future[Any] | None = None,
+    ) -> Timer:
+        """Call back once the time was moved so many seconds further."""
+        if seconds <= 0:
+            return asyncio.get_running_loop().call_soon(callback)
+        sleeper = self._clock.sleeper(seconds, engine=True, ending=ending)
+        sleeper.add_done_callback(lambda woken: None if woken.cancelled() else callback())
+        return sleeper
+
+    def align(self, store_time: datetime) -> None:
+        """Do nothing: no store knows this time better."""
 
 
 class _Watched:
@@ -317,7 +415,7 @@ class _Watched:
         self._waits.append((after, appended))
         try:
             if self._newest <= after:
-                await wait_for(appended, self._clock, timeout)
+                await wait_for(appended, self._clock.of_engine(), timeout)
         finally:
             self._waits.remove((after, appended))
         return self._newest

@@ -12,6 +12,7 @@ from eventflow.store.contract import Store
 from eventflow.store.memory import MemoryStore
 from eventflow.store.registry import open_store
 from eventflow.testing.clock import TWO_DAYS, ManualClock, NothingLeft
+from eventflow.testing.foreseeing import Foresight
 from eventflow.testing.history import History
 from eventflow.testing.waiting import what_holds_up
 
@@ -33,7 +34,7 @@ class ManualRuntime(Runtime):
         **options: Any,  # noqa: ANN401 - those of Runtime
     ) -> None:
         several = [workflows] if isinstance(workflows, Workflow) else workflows
-        super().__init__(clock.watch(store), several, clock=clock, **options)
+        super().__init__(clock.watch(store), several, clock=clock.of_engine(), **options)
         self.clock = clock
         self._bare_store = store
 
@@ -51,6 +52,7 @@ class ManualRuntime(Runtime):
 
         Raises:
             NothingLeft: The run does not end, however far the time moves; with what it waits for.
+                It is raised at once if nothing is due before.
             RunCancelled: It was cancelled.
             RunFailed: It failed.
         """
@@ -81,8 +83,9 @@ class ManualRuntime(Runtime):
         return await History.of_run(run)
 
     async def _run_until(self, run: Run, happens: Awaitable[T], limit: float) -> T:
+        foresight = Foresight(self._bare_store, self.clock.now, limit)
         try:
-            return await self.clock.run_until(happens, limit)
+            return await self.clock.run_until(happens, limit, foresight)
         except NothingLeft as error:
             raise NothingLeft(f"{error}; {what_holds_up(await run.state())}") from None
 

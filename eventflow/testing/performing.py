@@ -49,8 +49,14 @@ class Moment:
         """Return after so many real seconds."""
         await asyncio.sleep(seconds)
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_later(
+        self,
+        seconds: float,
+        callback: Callable[[], None],
+        ending: asyncio.Future[Any] | None = None,
+    ) -> Timer:
         """Call back after so many real seconds."""
+        del ending
         return asyncio.get_running_loop().call_later(seconds, callback)
 
     def align(self, store_time: datetime) -> None:
