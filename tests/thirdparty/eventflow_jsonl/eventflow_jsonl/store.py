@@ -108,7 +108,8 @@ class JsonlStore:
             await asyncio.sleep(min(LOOK_INTERVAL, max(deadline - clock(), 0)))
             self._refuse_closed()
             if self._file.size != self._seen:
-                newest = await self._ask(lambda index: len(index.log))
+                await self._ask(lambda index: len(index.log))
+            newest = len(self._index.log)  # another one who waits may have caught up
         return newest
 
     async def now(self) -> datetime:
