@@ -20,17 +20,25 @@ def workflows_of(session: Session) -> Mapping[str, AnyWorkflow]:
     return Catalog(application).known()
 
 
+def find_workflow(session: Session, given: str) -> AnyWorkflow | None:
+    """Give one workflow of the application, if it has one with this id.
+
+    Raises:
+        CommandError: No application is named, or it cannot be loaded.
+    """
+    application = session.application()
+    if isinstance(application, Runtime):
+        return application.workflows.get(given)
+    return Catalog(application).find(given)
+
+
 def workflow_of(session: Session, given: str) -> AnyWorkflow:
     """Give one workflow of the application.
 
     Raises:
         CommandError: It has none with this id.
     """
-    application = session.application()
-    if isinstance(application, Runtime):
-        found = application.workflows.get(given)
-    else:
-        found = Catalog(application).find(given)
+    found = find_workflow(session, given)
     if found is None:
         raise unknown_workflow(given, workflows_of(session))
     return found
