@@ -9,6 +9,7 @@ from eventflow.cli.finding import find_run
 from eventflow.cli.output import as_data
 from eventflow.cli.session import Place
 from eventflow.cli.timeline import Row, timeline
+from eventflow.core.artifacts import Artifact, fold_artifacts
 from eventflow.core.events import RunAnnotated
 from eventflow.core.projection import project
 from eventflow.core.state import RunState, evolve, replay
@@ -27,6 +28,17 @@ class Shown:
         """Give the spans of a stage as it is now."""
         rows = [row for row in self.timeline if row.stage == stage and not row.cut]
         return rows[-1] if rows else None
+
+    @property
+    def annotations(self) -> list[tuple[Envelope, RunAnnotated]]:
+        """What was attached to the run, in order."""
+        events = ((each, each.event) for each in self.history)
+        return [(each, event) for each, event in events if isinstance(event, RunAnnotated)]
+
+    @property
+    def artifacts(self) -> list[Artifact]:
+        """What the stages have saved, as far as it counts."""
+        return [each for each in fold_artifacts(self.history).all() if each.effective]
 
 
 async def look(place: Place, given: str) -> Shown:
@@ -80,18 +92,20 @@ def as_json(shown: Shown) -> dict[str, object]:
     """Give what is shown as data for programs."""
     state = shown.state
     annotations = [
-        {"version": each.version, "actor": each.actor, **_fields(each.event)}
-        for each in shown.history
-        if isinstance(each.event, RunAnnotated)
+        {"version": each.version, **_fields(event), "actor": event.actor or each.actor}
+        for each, event in shown.annotations
     ]
     return {
         "run": project(state).run,
         "input": state.input,
+        "config": state.config,
         "output": state.output,
         "ending": state.ending,
         "forked_from": state.forked_from,
         "stages": list(state.stages.values()),
         "annotations": annotations,
+        "artifacts": shown.artifacts,
+        "signals": list(state.signals),
         "timeline": shown.timeline,
     }
 

@@ -15,6 +15,10 @@ from eventflow.core.values import ErrorInfo, JobKind
 MOST = 400
 """Characters of a value; the whole of it is in the JSON."""
 
+_LEASES: Mapping[str, str] = MappingProxyType(
+    {e.LEASE_TIMEOUT: "did not renew its lease in time", e.LEASE_RELEASED: "gave it back"}
+)
+
 
 def told(event: e.Event) -> str:
     """Say what an event tells, for people."""
@@ -79,7 +83,8 @@ def _saved(event: e.ArtifactSaved) -> str:
 
 
 def _lease_expired(event: e.LeaseExpired) -> str:
-    return f"{one_line(event.worker)}: {event.reason}"
+    how = _LEASES.get(event.reason, event.reason)
+    return f"{one_line(event.worker)} {how}"
 
 
 def _logged(event: e.StageLogged) -> str:

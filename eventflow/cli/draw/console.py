@@ -63,14 +63,14 @@ def cell(text: str, style: str = "") -> Text:
     return Text(one_line(text), style=style)
 
 
-def table(*headers: str, right: tuple[str, ...] = ()) -> Table:
-    """Begin a table without borders, whose cells stay on one line."""
+def table(*headers: str, right: tuple[str, ...] = (), folded: str | None = None) -> Table:
+    """Begin a table without borders, whose cells stay on one line, but for one column."""
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for header in headers:
         made.add_column(
             header,
-            no_wrap=True,
-            overflow="ellipsis",
+            no_wrap=header != folded,
+            overflow="ellipsis" if header != folded else "fold",
             justify="right" if header in right else "left",
         )
     return made

@@ -7,12 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from eventflow.cli.draw.console import cell, console, plain, status_text, table
+from eventflow.cli.draw.notes import notes
 from eventflow.cli.draw.timeline import timeline_lines
 from eventflow.cli.looking import Shown
 from eventflow.cli.output import one_line
 from eventflow.cli.telling import told_error, told_suspension
 from eventflow.cli.timeline import Row
-from eventflow.cli.wording import between, count, paid, pairs, value, when
+from eventflow.cli.wording import between, count, paid, pairs, shortened, value, when
 from eventflow.core.projection import project
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
@@ -21,6 +22,8 @@ from eventflow.core.values import ErrorInfo
 ROOM_FOR_TIMES = 90
 WIDEST = 120
 _MOST = 2_000
+_MOST_CONFIG = 400
+_MOST_TOLD = 160
 _BAR = 12
 
 
@@ -39,7 +42,10 @@ def page(shown: Shown, now: datetime, width: int) -> RenderableType:
     if shown.state.stages:
         parts += [stages_table(shown, now, width), Text()]
     lines = timeline_lines(shown.timeline, now, width)
-    return Group(*parts, *lines, *([Text()] if lines else []), *ending(shown.state))
+    parts += [*lines, *([Text()] if lines else [])]
+    noted = notes(shown, with_waits=width < ROOM_FOR_TIMES)
+    parts += [noted, Text()] if noted is not None else []
+    return Group(*parts, *ending(shown.state))
 
 
 def facts(state: RunState, now: datetime) -> Table:
@@ -68,6 +74,9 @@ def facts(state: RunState, now: datetime) -> Table:
         unpriced = f"; {ai.spent.unpriced:,} of unknown price left out" if ai.spent.unpriced else ""
         drawn.add_row("spent", f"{spent}, of which {paid(ai.effective)} still counts{unpriced}")
     drawn.add_row("input", cell(value(state.input, _MOST)))
+    config = {stage: each for stage, each in state.config.items() if each}
+    if config:
+        drawn.add_row("config", cell(value(config, _MOST_CONFIG)))
     return drawn
 
 
@@ -75,7 +84,7 @@ def stages_table(shown: Shown, now: datetime, width: int) -> Table:
     """Draw a line for each stage, those that are still to come too."""
     names = ["group", "stage", "status", "attempt", "took"]
     names += ["started", "told"] if width >= ROOM_FOR_TIMES else []
-    drawn = table(*names, right=("group", "attempt", "took"))
+    drawn = table(*names, right=("group", "attempt", "took"), folded="told")
     for number, group in enumerate(shown.state.plan.groups, start=1):
         for planned in group:
             stage = shown.state.stages.get(planned.id)
@@ -97,7 +106,7 @@ def _cells(stage: StageState, row: Row | None, now: datetime) -> list[Text]:
         Text(str(stage.attempt) if stage.attempt else "carried"),
         Text(between(stage.started_at, stage.ended_at or now)),
         Text(when(stage.started_at)),
-        cell(_told(stage, row)),
+        cell(shortened(_told(stage, row), _MOST_TOLD)),
     ]
 
 

@@ -51,7 +51,7 @@ def _told(stage: StageState) -> list[str]:
         lines.append(f"suspended with {value(stage.suspension.state, _MOST)}")
         lines.append(told_suspension(stage.suspension))
     if stage.due_at is not None:
-        lines.append(f"due {when(stage.due_at)}")
+        lines.append(f"{'due' if stage.claim is None else 'lease until'} {when(stage.due_at)}")
     lines += [f"step {name}: {value(output, _MOST)}" for name, output in stage.steps.items()]
     if stage.metrics:
         lines.append(f"metrics {pairs(stage.metrics)}")

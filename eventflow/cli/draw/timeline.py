@@ -23,7 +23,7 @@ _MARKS: Mapping[Doing, str] = MappingProxyType(
 _FAILED_MARK = "▓"
 _WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "█": "at work",
+        "█": "at work (its sum on the right)",
         _FAILED_MARK: "failed or lost attempt",
         "▒": "suspended",
         "·": "waiting",
