@@ -109,3 +109,17 @@ def test_an_ended_run_refuses_what_comes_too_late(shell: Shell, seed: Seed) -> N
         answer = shell("run", *command, "-y")
         assert answer.code == Exit.REFUSED
         assert "failed" in answer.err
+
+
+@pytest.mark.parametrize(
+    "command", [("create", "words", "-i", '"x"'), ("fork", "{completed}", "--from", "split")]
+)
+def test_a_new_run_is_named_before_it_is_waited_for(
+    shell: Shell, seed: Seed, command: tuple[str, ...]
+) -> None:
+    """Who waits for a new run knows its id at once, whatever becomes of it."""
+    given = [each.format(completed=seed.completed) for each in command]
+    late = shell("run", *given, "-y", "--wait", "--timeout", "0.1")
+    assert (late.code, late.out) == (Exit.TIMEOUT, "")
+    made = shell("run", "list", "-n", "1", "--json").data["runs"][0]["run_id"]
+    assert f"Created run {made}.\n" in late.err

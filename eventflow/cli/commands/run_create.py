@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from eventflow.cli.arguments import Timeout, Wait, WorkflowName
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
 from eventflow.cli.exits import CommandError
-from eventflow.cli.output import print_json
+from eventflow.cli.output import print_json, say
 from eventflow.cli.reading import read_json, read_mapping, read_pairs
 from eventflow.cli.session import SessionArgument
 from eventflow.cli.wording import pairs, value
@@ -68,7 +68,14 @@ async def create_run(
             idempotency_key=key,
             actor=named_actor(actor),
         )
+        announce(run, wait=wait)
         await told(run, wait=wait, timeout=timeout, json=session.json)
+
+
+def announce(run: Run, *, wait: bool) -> None:
+    """Say which run is new before it is waited for, since it may not end well."""
+    if wait:
+        say(f"Created run {run.id}.")
 
 
 async def told(

@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from eventflow.cli.arguments import RunName, Timeout, Wait
 from eventflow.cli.asking import Actor, Yes, confirm, named_actor
-from eventflow.cli.commands.run_create import told
+from eventflow.cli.commands.run_create import announce, told
 from eventflow.cli.reading import read_pairs
 from eventflow.cli.rewinding import From, Key, NewConfig, NewInput, going_on
 from eventflow.cli.session import SessionArgument
@@ -45,5 +45,6 @@ async def fork(
             metadata=labels,
             idempotency_key=key,
         )
+        announce(forked, wait=wait)
         more = {"forked_from": going.run.id}
         await told(forked, wait=wait, timeout=timeout, json=session.json, more=more)
