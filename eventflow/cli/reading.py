@@ -57,11 +57,12 @@ def read_pairs(pairs: Iterable[str], what: str) -> dict[str, object]:
         key, separator, value = pair.partition("=")
         if not separator or not key:
             raise CommandError(f'{what} is given as key=value, not as "{pair}"')
-        found[key] = _json_or_text(value)
+        found[key] = json_or_text(value)
     return found
 
 
-def _json_or_text(text: str) -> object:
+def json_or_text(text: str) -> object:
+    """Read a value: what is JSON is what the JSON says, and anything else is text."""
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:

@@ -40,6 +40,10 @@ RUN: Branch = MappingProxyType(
         "rerun": Leaf("run_rerun:rerun", "Run a stage and all that follow it again."),
         "fork": Leaf("run_fork:fork", "Go on from a stage in a new run."),
         "signal": Leaf("run_signal:signal_run", "Tell a run what a stage waits for."),
+        "annotate": Leaf("run_annotate:annotate_run", "Attach a fact to a run."),
+        "artifacts": Leaf(
+            "run_artifacts:artifacts", "List what the stages of a run have saved, or fetch one."
+        ),
         "diff": Leaf("run_diff:diff", "Tell where two versions of a run differ, or two runs."),
         "verify": Leaf("run_verify:verify_run", "Prove that a run is what was recorded."),
         "export": Leaf("run_export:export_runs", "Write runs to a history file."),

@@ -60,3 +60,14 @@ async def _suspended(url: str) -> str:
 def suspended(url: str) -> str:
     """Make a run that has saved artifacts, was annotated, and waits for `approval`."""
     return asyncio.run(_suspended(url))
+
+
+async def _work_off(url: str, run_id: str) -> None:
+    async with ef.Runtime(url, workflows, job_poll_interval=0.02) as runtime:
+        await runtime.start()
+        await runtime.run(run_id).result(30)
+
+
+def work_off(url: str, run_id: str) -> None:
+    """Execute what is left of a run."""
+    asyncio.run(_work_off(url, run_id))

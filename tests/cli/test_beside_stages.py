@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.cli.letters import suspended
+from eventflow.cli.exits import Exit
+from tests.cli.letters import APPLICATION, suspended, work_off
 from tests.cli.typed import Shell
 
 
@@ -58,3 +59,87 @@ def test_what_a_stage_waits_for_takes_no_room_from_the_stage(
     for word in ("group", "attempt", "approve", "completed", "suspended", "approval,"):
         assert word in table
     assert "…" not in table
+
+
+def test_artifacts_are_listed(shell: Shell, letter: str) -> None:
+    """What stages have saved is a table for people and data for programs."""
+    lines = shell("run", "artifacts", letter).out.splitlines()
+    assert lines[0].split() == ["name", "stage", "kind", "size", "saved"]
+    assert lines[1].split()[:5] == ["letter.txt", "write", "bytes", "10", "B"]
+    listed = shell("run", "artifacts", "latest", "--json").data
+    assert listed["run_id"] == letter
+    assert [each["kind"] for each in listed["artifacts"]] == ["bytes", "json", "bytes"]
+    none = shell("run", "artifacts", letter, "--stage", "approve")
+    assert (none.code, none.out) == (0, "")
+    assert "no artifacts of stage approve" in none.err
+
+
+def test_an_artifact_is_fetched_byte_by_byte(shell: Shell, letter: str) -> None:
+    """An artifact goes to stdout or to a file, as it was saved, and replaces nothing by itself."""
+    assert shell("run", "artifacts", letter, "letter.txt").out == "Hello Ada\n"
+    assert shell("run", "artifacts", letter, "facts", "-o", "-").out == '{"length":10}'
+    fetch = ("run", "artifacts", letter, "seal", "-o", "seal.bin")
+    assert shell(*fetch).code == 0
+    assert (shell.folder / "seal.bin").read_bytes() == b"\x00\xff"
+    taken = shell(*fetch)
+    assert taken.code == Exit.REFUSED
+    assert "--force" in taken.err
+    again = shell(*fetch, "--force", "--json").data
+    assert (again["artifact"]["name"], again["file"]) == ("seal", "seal.bin")
+    assert sorted(each.name for each in shell.folder.glob("*seal*")) == ["seal.bin"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["lettr.txt"], Exit.NOT_FOUND, 'facts, letter.txt, seal. Did you mean "letter.txt"?'),
+        (["-o", "x"], Exit.USAGE, "name it behind the run"),
+        (["seal", "--json"], Exit.USAGE, "--output FILE"),
+        (["seal", "-o", "missing/x"], Exit.FAILED, "missing/x: No such file or directory"),
+    ],
+)
+def test_what_cannot_be_fetched_is_told(
+    shell: Shell, letter: str, arguments: list[str], code: Exit, text: str
+) -> None:
+    """An artifact that is not there, or has no place to go, is refused with what to type."""
+    answer = shell("run", "artifacts", letter, *arguments)
+    assert answer.code == code
+    assert answer.out == ""
+    assert text in answer.err
+
+
+def test_a_name_that_two_stages_have_needs_the_stage(shell: Shell, letter: str) -> None:
+    """Where two stages have saved something under one name, the stage is asked for."""
+    app = ("--app", APPLICATION)
+    yes = ("approval", "-p", '{"approved": true}', "-y", *app)
+    assert shell("run", "signal", letter, *yes).code == 0
+    work_off(shell.environment["EVENTFLOW_STORE_URL"], letter)
+    asked = shell("run", "artifacts", letter, "letter.txt")
+    assert asked.code == Exit.USAGE
+    assert "write, approve; add --stage" in asked.err
+    fetched = shell("run", "artifacts", letter, "letter.txt", "--stage", "approve")
+    assert fetched.out == "approved\n"
+
+
+def test_a_terminal_gets_no_bytes_that_it_would_obey(shell: Shell, letter: str) -> None:
+    """On a terminal a text is shown, and what is no text is refused."""
+    assert "Hello Ada\n" in shell.terminal("run", "artifacts", letter, "letter.txt").end().out
+    refused = shell.terminal("run", "artifacts", letter, "seal").end()
+    assert refused.code == Exit.USAGE
+    assert "add: -o FILE" in refused.out
+
+
+def test_a_fact_is_attached_to_a_run(shell: Shell, letter: str) -> None:
+    """A run, or a stage of it, is annotated from the command line, by whoever asks for it."""
+    assert shell("run", "annotate", letter, "note", "who knows").code == Exit.REFUSED
+    done = shell("run", "annotate", letter, "note", "who knows", "--actor", "grace", "-y")
+    assert (done.code, done.out) == (0, "")
+    told = shell("run", "annotate", letter, "score", "7", "--stage", "write", "-y", "--json")
+    assert told.data == {"run_id": letter, "key": "score", "value": 7, "stage": "write"}
+    found = shell("run", "show", letter, "--json").data["annotations"]
+    told_again = [(each["key"], each["value"], each["stage"], each["actor"]) for each in found[1:]]
+    assert told_again[0] == ("note", "who knows", None, "grace")
+    assert told_again[1][:3] == ("score", 7, "write")
+    wrong = shell("run", "annotate", letter, "score", "7", "--stage", "wriet", "-y")
+    assert wrong.code == Exit.NOT_FOUND
+    assert 'Did you mean "write"?' in wrong.err
