@@ -63,6 +63,19 @@ def test_a_list_can_be_of_the_past(shell: Shell, seed: Seed) -> None:
     assert seed.completed in shell("run", "list", "--as-of", "4").out
 
 
+def test_a_list_of_the_past_tells_stages_and_times_of_then(shell: Shell, seed: Seed) -> None:
+    """A run of the past has the stages that it had, and took no longer than until then."""
+    events = shell("run", "tail", "--no-follow", "-n", "1000", "--json").out.splitlines()
+    first, *rest = (msgspec.json.decode(event) for event in events)
+    claimed = next(each for each in rest if each["type"] == "job.claimed")
+    then = shell("run", "list", "--as-of", str(claimed["position"]), COLUMNS="120")
+    line = then.out.splitlines()[1].split()
+    assert line[:5] == [seed.completed, "running", "words", "split", "running"]
+    assert line[-1] == "0ms"
+    before = shell("run", "list", "--as-of", first["recorded_at"]).out.splitlines()
+    assert before[1].split()[:5] == [seed.completed, "pending", "words", "split", "pending"]
+
+
 def test_a_run_is_shown_on_one_page(shell: Shell, seed: Seed) -> None:
     """A run is shown with its facts, stages, timeline and output."""
     answer = shell("run", "show", seed.completed)

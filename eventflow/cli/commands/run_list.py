@@ -12,7 +12,7 @@ from eventflow.cli.pages import page_of
 from eventflow.cli.reading import read_pairs, read_time
 from eventflow.cli.session import Place, SessionArgument
 from eventflow.cli.wording import count
-from eventflow.core.projection import Projection
+from eventflow.core.projection import Projection, RunRow, project
 from eventflow.errors import InvalidInput
 from eventflow.runtime.as_of import AsOf, list_runs_as_of
 from eventflow.store.contract import RunPage, RunQuery
@@ -52,11 +52,15 @@ async def list_runs(
             limit=limit,
             after=after,
         )
-        page = await _page(place, query, None if as_of is None else _moment(as_of, now))
+        moment = None if as_of is None else _moment(as_of, now)
+        page = await _page(place, query, moment)
         if session.json:
             print_json({"runs": [item.run for item in page.items], "next": page.next})
+        elif not page.items:
+            await _say_none(place)
         else:
-            await _draw(place, query, page)
+            then = now if moment is None else await _time_of(place, moment)
+            await _draw(place, query, page, then, past=moment is not None)
 
 
 def _moment(text: str, now: datetime) -> AsOf:
@@ -75,13 +79,30 @@ async def _page(place: Place, query: RunQuery, as_of: AsOf | None) -> RunPage:
         ) from None
 
 
-async def _draw(place: Place, query: RunQuery, page: RunPage) -> None:
+async def _time_of(place: Place, moment: AsOf) -> datetime:
+    """Give a moment as a time: a position is when its event was recorded, or now if none was."""
+    if isinstance(moment, datetime):
+        return moment
+    events = await place.store.read_all(max(moment - 1, 0), 1)
+    return events[0].recorded_at if events else place.now()
+
+
+async def _say_none(place: Place) -> None:
+    any_run = await page_of(place.store, RunQuery(limit=1))
+    say("No runs match." if any_run.items else f"The store {place.shown} has no runs yet.")
+
+
+async def _draw(place: Place, query: RunQuery, page: RunPage, now: datetime, *, past: bool) -> None:
     from eventflow.cli.draw.runs import draw_runs  # noqa: PLC0415 - it loads rich
 
-    if not page.items:
-        any_run = await page_of(place.store, RunQuery(limit=1))
-        say("No runs match." if any_run.items else f"The store {place.shown} has no runs yet.")
-        return
-    draw_runs(page.items, place.now())
+    items = page.items
+    if past:
+        items = tuple([await _with_stages(place, item.run) for item in items])
+    draw_runs(items, now)
     if page.next is not None:
         say(f"These are the newest {count(query.limit, 'run')}; go on with: --after {page.next}")
+
+
+async def _with_stages(place: Place, run: RunRow) -> Projection:
+    """Give the stages of a run as they were when its row was this."""
+    return project(await place.runtime.run(run.run_id).state(run.version))
