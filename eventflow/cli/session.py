@@ -163,7 +163,7 @@ class Session:
             runtime = await stack.enter_async_context(self._over(store, application))
             clock = SystemClock()
             clock.align(await store.now())
-            yield Place(store, runtime, _shown(found), clock)
+            yield Place(store, runtime, shown(found), clock)
 
     def _over(self, store: Store, application: Application | None) -> Runtime:
         """Make a runtime over an open store."""
@@ -187,7 +187,8 @@ SessionArgument: TypeAlias = Annotated[Session, Parameter(parse=False)]
 """How a command asks for the session."""
 
 
-def _shown(found: Named | Store) -> str:
+def shown(found: Named | Store) -> str:
+    """Name a store, without its password."""
     return redact(found.value) if isinstance(found, Named) else repr(found)
 
 

@@ -103,13 +103,31 @@ def test_a_wrong_file_is_not_imported(
 
 
 def test_an_altered_file_is_not_imported(shell: Shell, seed: Seed, folder: Path) -> None:
-    """A history file that somebody has changed is refused by the chain."""
+    """A history file that somebody has changed is refused by the chain, and no store is made."""
     file = folder / "x.jsonl"
     assert shell("run", "export", seed.completed, "-o", "x.jsonl").code == 0
     file.write_text(file.read_text().replace("a flaky text", "a flaky test"))
     answer = shell("run", "import", "x.jsonl", "--store", "sqlite:///other.db", "-y")
     assert answer.code == Exit.ALTERED
-    assert shell("run", "list", "--store", "sqlite:///other.db", "--json").data["runs"] == []
+    assert list(folder.glob("other.db*")) == []
+    assert shell("run", "import", "x.jsonl", "-y").code == Exit.ALTERED
+    assert shell("run", "list", "--json").data["runs"][2]["run_id"] == seed.completed
+
+
+def test_an_import_asks_with_what_it_would_bring(shell: Shell, seed: Seed, folder: Path) -> None:
+    """Before it asks, an import tells how many runs there are, and which of them would go on."""
+    assert shell("run", "export", "-o", "all.jsonl").code == 0
+    other = ("--store", "sqlite:///other.db")
+    asked = shell("run", "import", "all.jsonl", *other)
+    assert asked.code == Exit.REFUSED
+    assert "Import 3 runs, " in asked.err
+    assert "1 of them has not ended" in asked.err
+    piped = shell("run", "import", "-", *other, stdin=(folder / "all.jsonl").read_text())
+    assert "Import 3 runs, " in piped.err
+    refused = shell("run", "import", "all.jsonl", "--only-ended", "-y", *other)
+    assert refused.code == Exit.REFUSED
+    assert f"a run that has not ended, {seed.waiting}, and --only-ended refuses that" in refused.err
+    assert list(folder.glob("other.db*")) == []
 
 
 def test_two_versions_of_a_run_are_compared(shell: Shell, seed: Seed) -> None:
@@ -265,7 +283,7 @@ def test_an_import_that_is_interrupted_goes_on(shell: Shell, many: int) -> None:
     assert shell("run", "export", "-o", "many.jsonl").code == 0
     line = ("run", "import", "many.jsonl", "--store", "sqlite:///there.db", "--yes")
     importing = shell.terminal(*line, width=100)
-    importing.wait_for_match(r"[1-9]\d*/\?")
+    importing.wait_for_match(r"importing \S+ +[1-9]\d*/\?")
     importing.interrupt()
     answer = importing.end()
     assert answer.code == Exit.INTERRUPTED
