@@ -218,6 +218,19 @@ def test_subscriptions_stay_where_their_positions_are(shell: Shell, url: str, se
     assert f"Left out {chain.data['events']} events of subscriptions" in copied.out + copied.err
 
 
+def test_a_store_is_not_copied_onto_itself(shell: Shell, seed: Seed, folder: Path) -> None:
+    """A copy to the store that it comes from is refused, however its URL is written."""
+    (folder / "link.db").symlink_to(folder / "log.db")
+    for url in (
+        "sqlite:///log.db",
+        "sqlite:///link.db",
+        f"sqlite:///{folder}/../{folder.name}/log.db",
+    ):
+        refused = shell("store", "copy", "--to", url, "--yes")
+        assert refused.code == Exit.REFUSED
+        assert "is the store to copy from (EVENTFLOW_STORE_URL)" in refused.err
+
+
 def test_a_copy_asks_first_and_hides_passwords(shell: Shell, seed: Seed) -> None:
     """Without --yes nothing is copied, and the preview shows no password."""
     answer = shell("store", "copy", "--to", "postgresql://u:geheim@127.0.0.1:1/db")

@@ -1,15 +1,18 @@
 """`eventflow store copy`: all runs of a store, into another one."""
 
+from pathlib import Path
+
 from eventflow.cli.asking import Yes, confirm
-from eventflow.cli.exits import CommandError
+from eventflow.cli.exits import CommandError, Exit
 from eventflow.cli.long_work import resumable
+from eventflow.cli.naming import Named
 from eventflow.cli.output import print_json, say
-from eventflow.cli.session import Place, SessionArgument
+from eventflow.cli.session import Place, Session, SessionArgument
 from eventflow.cli.wording import count
 from eventflow.engine.copying import BATCH, CopyReport, copy_history
 from eventflow.engine.walking import newest_position
 from eventflow.store.contract import Store
-from eventflow.store.inspection import inspect_store
+from eventflow.store.inspection import Inspection, inspect_store
 from eventflow.store.registry import open_store, redact
 
 
@@ -36,6 +39,7 @@ async def copy(
     if to.startswith("memory:"):
         raise CommandError(f"{to} is gone with this process; name a store that lasts")
     async with session.looking() as place:
+        await _refuse_itself(session, to)
         total = await newest_position(place.store)
         found = await inspect_store(to)
         new = found is not None and not found.exists
@@ -59,6 +63,25 @@ async def copy(
         if report.left_out:
             left_out = count(report.left_out, "event")
             say(f"Left out {left_out} of subscriptions: the positions of {redact(to)} are others.")
+
+
+async def _refuse_itself(session: Session, to: str) -> None:
+    """Refuse to copy a store onto itself, as far as can be told."""
+    named = session.store()
+    if not isinstance(named, Named):
+        return
+    source, target = await inspect_store(named.value), await inspect_store(to)
+    if _where(named.value, source) == _where(to, target):
+        raise CommandError(
+            f"{redact(to)} is the store to copy from ({named.source}); name another one with --to",
+            Exit.REFUSED,
+        )
+
+
+def _where(url: str, found: Inspection | None) -> str | Path:
+    """Give the file that a URL leads to, however it is written; else the URL."""
+    file = None if found is None else found.details.get("file")
+    return url if file is None else Path(file).resolve()
 
 
 async def _copied(place: Place, target: Store, *, after: int, batch: int, total: int) -> CopyReport:
