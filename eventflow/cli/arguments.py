@@ -37,7 +37,8 @@ Metadata: TypeAlias = Annotated[
     list[str] | None,
     Parameter(
         name=["--metadata", "-m"],
-        help="Only runs with this metadata, as key=value; give it several times for several.",
+        help="Only runs with this metadata, as key=value, where a value that is JSON is what the "
+        "JSON says; give it several times for several.",
         negative=(),
     ),
 ]

@@ -9,8 +9,10 @@ from pathlib import Path
 import msgspec
 
 from eventflow.cli.exits import CommandError, Exit
+from eventflow.cli.output import say
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_PYTHON = {"True": "true", "False": "false", "None": "null"}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 
 
@@ -24,12 +26,20 @@ def read_json(text: str, what: str) -> object:
     try:
         return msgspec.json.decode(source)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        hint = ""
-        if text != "-" and not text.startswith("@"):
-            hint = f"; a text is written as '{msgspec.json.encode(text).decode()}'"
+        hint = "" if text == "-" or text.startswith("@") else f"; {_hint(text)}"
         raise CommandError(
             f"{what} is JSON, @FILE, or - for stdin, and this is none: {error}{hint}"
         ) from None
+
+
+def _hint(text: str) -> str:
+    """Say how what was probably meant is written as JSON."""
+    if text.lstrip().startswith(("{", "[")):
+        return "JSON has texts in double quotes, and the words true, false and null"
+    word = _PYTHON.get(text)
+    if word is not None:
+        return f"JSON writes it as {word}"
+    return f"a text is written as '{msgspec.json.encode(text).decode()}'"
 
 
 def _source(text: str, what: str) -> bytes:
@@ -66,6 +76,8 @@ def json_or_text(text: str) -> object:
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
+        if text in _PYTHON:
+            say(f'"{text}" is read as a text; JSON writes it as {_PYTHON[text]}')
         return text
 
 

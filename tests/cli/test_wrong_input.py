@@ -35,6 +35,8 @@ def said(answer: Answer, code: Exit, *texts: str) -> None:
         (["run", "show"], ["RUN"]),
         (["run", "history", "latest", "-t", "stage.complete"], ['Did you mean "stage.completed"?']),
         (["run", "create", "words", "--input", "hello"], ["none", "'\"hello\"'"]),
+        (["run", "create", "words", "--input", "{'a': 1}"], ["JSON has texts in double quotes"]),
+        (["run", "create", "words", "--input", "None"], ["JSON writes it as null"]),
         (["run", "create", "words", "--input", "7"], ["expected text, got the number 7"]),
         (["run", "create", "words", "--timeout", "3"], ["--wait"]),
         (["run", "create", "words", "--config", "[]"], ["object"]),
@@ -166,3 +168,12 @@ def test_an_argument_is_read_as_utf8_whatever_the_locale(shell: Shell, seed: See
     assert made.code == 0, made.err
     assert shell("run", "show", "latest", "--json").data["run"]["metadata"] == {"who": "ü"}
     said(shell("run", "list", "-m", "who=\udcff"), Exit.USAGE, "is not UTF-8")
+
+
+def test_a_word_of_python_is_a_text_and_it_is_said(shell: Shell, seed: Seed) -> None:
+    """A value that is no JSON is a text; where JSON has a word for what was typed, it is named."""
+    made = shell("run", "create", "words", "-i", '"x"', "-m", "flaky=True", "-m", "who=Ada", "-y")
+    assert made.code == 0
+    assert made.err == '"True" is read as a text; JSON writes it as true\n'
+    metadata = shell("run", "show", "latest", "--json").data["run"]["metadata"]
+    assert metadata == {"flaky": "True", "who": "Ada"}

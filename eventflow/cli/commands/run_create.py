@@ -41,7 +41,8 @@ async def create_run(
         input: The input: JSON, @FILE, or - for stdin; null if not given.
         config: By stage, the fields that differ from the defaults: JSON, @FILE or -.
         priority: Higher is claimed earlier; the workflow's own, or 5, if not given.
-        metadata: A value to find the run by, as key=value; give it several times for several.
+        metadata: A value to find the run by, as key=value, where a value that is JSON is what the
+            JSON says; give it several times for several.
         key: An idempotency key: the same key and the same request give the same run.
     """
     if timeout is not None and not wait:
