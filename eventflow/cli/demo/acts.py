@@ -14,6 +14,7 @@ from eventflow.cli.draw.run import draw_run
 from eventflow.cli.draw.runs import draw_runs
 from eventflow.cli.looking import following, look
 from eventflow.cli.session import Place
+from eventflow.cli.wording import value
 from eventflow.runtime.run import Run
 from eventflow.store.contract import RunQuery
 
@@ -24,6 +25,7 @@ ORDERS: Sequence[Order] = (
 )
 _PAUSE = 0.1
 _ACTOR = "demo"
+_APP = "eventflow.cli.demo.workflow:orders"
 
 
 @frozen
@@ -68,13 +70,12 @@ class Stage:
         draw_runs(page.items, self.place.now())
 
     async def _rerun(self, run: Run) -> None:
+        config = {"pack": {"gift_wrap": True}}
         title(
             "The last one again from its parcel, in gift wrap; what came before is kept",
-            f"eventflow run rerun {run.id} --from pack",
+            f"eventflow run rerun {run.id} --from pack --config '{value(config)}' --app {_APP}",
         )
-        await run.rerun_from(
-            "pack", config={"pack": {"gift_wrap": True}}, reason="a present", actor=_ACTOR
-        )
+        await run.rerun_from("pack", config=config, reason="a present", actor=_ACTOR)
         await self._watch(run)
 
     async def _prove(self, runs: Sequence[Run]) -> None:
