@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     """How well something is."""
 
     OK = "ok"
+    ABSENT = "absent"
     WARNING = "warning"
     PROBLEM = "problem"
 
@@ -58,7 +59,8 @@ def of_process() -> Iterator[Finding]:
             yield ok(f"extra [{extra}]", f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             install = f"pip install 'eventflow-engine[{extra}]'"
-            yield ok(f"extra [{extra}]", f"not installed; if it is needed: {install}")
+            told = f"not installed; if it is needed: {install}"
+            yield Finding(f"extra [{extra}]", Verdict.ABSENT, told)
     terminal = "a terminal" if sys.stdout.isatty() else "no terminal"
     yield ok("stdout", f"{terminal}, {sys.stdout.encoding}")
 

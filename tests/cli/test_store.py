@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from eventflow.cli import checking
 from eventflow.cli.exits import Exit
 from tests.cli.conftest import Seed
 from tests.cli.typed import Shell
@@ -176,6 +177,9 @@ def test_an_unknown_workflow_is_not_described(shell: Shell, command: str) -> Non
 def test_the_demo_shows_everything(bare: Shell, folder: Path) -> None:
     """The demonstration needs nothing, shows retry, suspension and rerun, and leaves nothing."""
     answer = bare("demo")
+    assert """--from pack --config '{"pack":{"gift_wrap":true}}' --app """ in answer.out
+    app = answer.out.partition("--app ")[2].split()[0]
+    assert bare("workflow", "list", "--app", app, "--json").data[0]["id"] == "orders"
     assert answer.code == 0, answer.err
     for text in ("failed or lost attempt", "suspended", "gift wrap, on its way", "chains of all"):
         assert text in answer.out
@@ -196,3 +200,15 @@ def test_the_demo_is_live_on_a_terminal(bare: Shell, folder: Path) -> None:
     kept = bare("run", "list", "--store", "sqlite:///eventflow-demo.db", "--json").data["runs"]
     assert len(kept) == 3
     assert re.fullmatch(r"[0-9a-f-]{36}", kept[0]["run_id"])
+
+
+def test_an_extra_that_is_not_there_gets_no_check_mark(
+    shell: Shell, seed: Seed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not installed, and need not be, is neither well nor a problem."""
+    monkeypatch.setattr(checking, "EXTRAS", {"ghost": "eventflow-ghost"})
+    answer = shell("doctor")
+    assert answer.code == 0
+    assert "· extra [ghost]  not installed; if it is needed: " in answer.out
+    found = {each["what"]: each["verdict"] for each in shell("doctor", "--json").data["findings"]}
+    assert found["extra [ghost]"] == "absent"

@@ -10,7 +10,12 @@ from eventflow.cli.checking import Finding, Verdict
 from eventflow.cli.draw.console import cell, console
 
 _MARKS: Mapping[Verdict, tuple[str, str]] = MappingProxyType(
-    {Verdict.OK: ("✓", "green"), Verdict.WARNING: ("!", "yellow"), Verdict.PROBLEM: ("✗", "red")}
+    {
+        Verdict.OK: ("✓", "green"),
+        Verdict.ABSENT: ("·", "dim"),
+        Verdict.WARNING: ("!", "yellow"),
+        Verdict.PROBLEM: ("✗", "red"),
+    }
 )
 _WIDEST = 14
 
