@@ -1,9 +1,11 @@
 """The consoles that everything is drawn on, and the look of what all drawings share."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -27,8 +29,24 @@ STYLES: Mapping[Status, str] = MappingProxyType(
 )
 
 
+_PADDING = re.compile(r" +$", re.MULTILINE)
+
+
 class Screen(Console):
-    """A console that leaves it to the caller what a reader who has left means."""
+    """A console that leaves it to the caller what a reader who has left means.
+
+    Where there is no terminal, no line ends with blanks: columns are padded for the eye alone.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as the console has it
+        """Print something."""
+        if self.is_terminal:
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write(_PADDING.sub("", captured.get()))
+        self.file.flush()
 
     def on_broken_pipe(self) -> None:
         """Pass the error on.
