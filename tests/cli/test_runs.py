@@ -71,7 +71,7 @@ def test_a_list_of_the_past_tells_stages_and_times_of_then(shell: Shell, seed: S
     then = shell("run", "list", "--as-of", str(claimed["position"]), COLUMNS="120")
     line = then.out.splitlines()[1].split()
     assert line[:5] == [seed.completed, "running", "words", "split", "running"]
-    assert line[-1] == "0ms"
+    assert "0ms" in line
     before = shell("run", "list", "--as-of", first["recorded_at"]).out.splitlines()
     assert before[1].split()[:5] == [seed.completed, "pending", "words", "split", "pending"]
 
@@ -223,6 +223,27 @@ def test_every_window_is_wide_enough(
     if command == ("list",):
         ids = re.findall(r"^[0-9a-f-]{13,}", answer.out, re.MULTILINE)
         assert len(set(ids)) == 3
+
+
+def test_a_column_without_room_is_named(shell: Shell, seed: Seed) -> None:
+    """A list has the columns that fit the window, and names the others; a wide one has all."""
+    wide = shell("run", "list", COLUMNS="100")
+    assert wide.err == ""
+    assert wide.out.splitlines()[0].split()[-2:] == ["took", "metadata"]
+    assert wide.out.splitlines()[3].endswith("customer=ada")
+    narrow = shell("run", "list", COLUMNS="60")
+    assert narrow.err.startswith("No room for: created, ")
+    assert "metadata" in narrow.err
+    assert "…" not in narrow.out
+
+
+@pytest.mark.parametrize("command", ["list", "show", "state", "history"])
+def test_no_line_in_a_pipe_ends_with_blanks(shell: Shell, seed: Seed, command: str) -> None:
+    """Columns are padded for the eye, and not behind the end of a line that a program reads."""
+    given = [] if command == "list" else [seed.completed]
+    lines = shell("run", command, *given).out.splitlines()
+    assert len(lines) > 3
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 @pytest.mark.parametrize("width", [40, 200])

@@ -1,35 +1,59 @@
 """A table of runs, with as many columns as the window has room for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from types import MappingProxyType
 
 from rich.text import Text
 
 from eventflow.cli.draw.console import cell, console, status_text, table
+from eventflow.cli.output import say
 from eventflow.cli.wording import between, pairs, when
 from eventflow.core.projection import Projection
 from eventflow.core.values import Status
 
 SHORTEST_ID = 13
-_ROOM = {"run": 0, "status": 0, "workflow": 0, "stages": 56, "created": 76, "took": 100}
 _ROOM_FOR_IDS = 120
-_ROOM_FOR_METADATA = 140
+_ALWAYS = ("run", "status", "workflow")
+_ENOUGH: Mapping[str, int] = MappingProxyType({"workflow": 24, "stages": 20, "metadata": 16})
+"""How much of a column is enough, where the window has no room for all of it."""
+_GAP = 2
 
 
 def draw_runs(items: Sequence[Projection], now: datetime) -> None:
-    """Draw one line for each run."""
+    """Draw one line for each run, and say which columns there was no room for."""
     screen = console()
-    names = [name for name, room in _ROOM.items() if screen.width >= room]
-    with_metadata = screen.width >= _ROOM_FOR_METADATA and any(i.run.metadata for i in items)
-    drawn = table(*names, *(["metadata"] if with_metadata else []), right=("took",))
-    drawn.columns[0].no_wrap = True
     length = 36 if screen.width >= _ROOM_FOR_IDS else id_length([i.run.run_id for i in items])
-    for item in items:
-        cells = _cells(item, length, now)
-        metadata = [cell(pairs(item.run.metadata))] if with_metadata else []
-        drawn.add_row(*(cells[name] for name in names), *metadata)
+    rows = [_cells(item, length, now) for item in items]
+    widths = {name: max(len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
+    if not any(row["metadata"] for row in rows):
+        del widths["metadata"]
+    given = fitted(widths, screen.width)
+    drawn = table(*given, right=("took",))
+    for column, width in zip(drawn.columns, given.values(), strict=True):
+        column.max_width = width
+    for row in rows:
+        drawn.add_row(*(row[name] for name in given))
     screen.print(drawn)
+    if left_out := [name for name in widths if name not in given]:
+        say(f"No room for: {', '.join(left_out)}; they are there in a wider window, and in a pipe.")
+
+
+def fitted(widths: Mapping[str, int], room: int) -> dict[str, int]:
+    """Choose the columns that there is room for, in order, and how wide each may be."""
+    given: dict[str, int] = {}
+    for name, width in widths.items():
+        least = min(width, _ENOUGH.get(name, width))
+        used = sum(given.values()) + _GAP * len(given)
+        if name in _ALWAYS or used + least <= room:
+            given[name] = least
+    spare = room - sum(given.values()) - _GAP * (len(given) - 1)
+    for name, least in given.items():
+        more = max(min(widths[name] - least, spare), 0)
+        given[name] = least + more
+        spare -= more
+    return given
 
 
 def id_length(ids: Sequence[str]) -> int:
@@ -52,6 +76,7 @@ def _cells(item: Projection, length: int, now: datetime) -> dict[str, Text]:
         "stages": _stages(item),
         "created": Text(when(run.created_at)),
         "took": Text(between(run.started_at, run.ended_at or now)),
+        "metadata": cell(pairs(run.metadata)),
     }
 
 
