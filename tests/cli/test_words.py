@@ -1,9 +1,14 @@
 """The words of the command line mean one thing each."""
 
+import asyncio
+
 import pytest
 
 from eventflow.cli.telling import told
 from eventflow.core import events as e
+from eventflow.runtime.identifiers import new_id
+from eventflow.store.registry import open_store
+from eventflow.testing.builders import Author
 from tests.cli.letters import APPLICATION
 from tests.cli.typed import Shell
 
@@ -30,3 +35,19 @@ def test_a_part_of_a_schema_has_the_definitions_that_it_needs(bare: Shell) -> No
     assert definitions("config") == ["Style"]
     assert definitions("signals") == ["Approval"]
     assert definitions("input") == []
+
+
+async def claimed(url: str) -> None:
+    """Make a run whose stage is claimed."""
+    store = await open_store(url)
+    author = Author(new_id())
+    await store.append([author.create(), author.claim()])
+    await store.close()
+
+
+def test_the_lease_of_a_stage_at_work_is_not_called_due(bare: Shell) -> None:
+    """Of a stage that is at work it is told until when its lease is, since nothing is due."""
+    asyncio.run(claimed(f"sqlite:///{bare.folder}/x.db"))
+    state = bare("run", "state", "latest", "--store", "sqlite:///x.db").out
+    assert "lease until 20" in state
+    assert "due" not in state
