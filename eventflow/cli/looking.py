@@ -10,7 +10,7 @@ from eventflow.cli.output import as_data
 from eventflow.cli.session import Place
 from eventflow.cli.timeline import Row, timeline
 from eventflow.core.artifacts import Artifact, fold_artifacts
-from eventflow.core.events import RunAnnotated
+from eventflow.core.events import ArtifactSaved, Event, RunAnnotated, RunCreated
 from eventflow.core.projection import project
 from eventflow.core.state import RunState, evolve, replay
 from eventflow.store.envelope import Envelope
@@ -38,7 +38,15 @@ class Shown:
     @property
     def artifacts(self) -> list[Artifact]:
         """What the stages have saved, as far as it counts."""
+        if not any(_saves(each.event) for each in self.history):
+            return []  # without folding a long history once more
         return [each for each in fold_artifacts(self.history).all() if each.effective]
+
+
+def _saves(event: Event) -> bool:
+    return isinstance(event, ArtifactSaved) or (
+        isinstance(event, RunCreated) and bool(event.artifacts)
+    )
 
 
 async def look(place: Place, given: str) -> Shown:

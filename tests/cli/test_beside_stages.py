@@ -39,6 +39,15 @@ def test_what_belongs_to_a_run_is_data_for_programs(shell: Shell, letter: str) -
     ]
 
 
+def test_a_fork_shows_the_artifacts_that_it_took_over(shell: Shell, letter: str) -> None:
+    """What a fork has of the run before it is among its artifacts."""
+    assert shell("run", "cancel", letter, "-y").code == 0
+    forked = shell("run", "fork", letter, "--from", "approve", "-y", "--json").data["run_id"]
+    shown = shell("run", "show", forked, "--json").data
+    assert [each["name"] for each in shown["artifacts"]] == ["letter.txt", "facts", "seal"]
+    assert shell("run", "artifacts", forked, "letter.txt").out == "Hello Ada\n"
+
+
 def test_of_many_only_the_newest_are_on_the_page(shell: Shell, letter: str) -> None:
     """Many of a kind do not drown the page: the newest five, and where the others are."""
     for number in range(6):
