@@ -8,12 +8,23 @@ from tests.simulation.mutants import MUTANTS, Mutant
 MOST_SEEDS = 1_000
 """So many seeds are enough for any of them."""
 
+RARE = {
+    "signals used twice": 167,
+    "unfenced steps": 318,
+    "unheard signals": 104,
+    "youngest signals first": 198,
+    "uncounted checks": 239,
+    "foreign claims": 317,
+    "kept jobs": 144,
+}
+"""The first seeds that found bugs of rare occasions: tried before all others, to save time."""
+
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_planted_bug_is_found(mutant: Mutant) -> None:
     """One of the first seeds is not sound while the bug is there."""
-    for seed in range(MOST_SEEDS):
+    for seed in (RARE.get(mutant.name, 0), *range(MOST_SEEDS)):
         with mutant.planted():
             played = play(seed)
         if judge(played):
