@@ -5,6 +5,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := eventflow tests $(wildcard stores examples docs conftest.py)
 
+# The many processes that tests start would compile every module again and again without it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: compare help demo test test-deep check format-check lint imports types wheel bench docs lock format clean .venv
 
@@ -15,7 +18,7 @@ demo: $(STAMP) ## Analyse real documents, kill a worker, lose nothing
 	@$(BIN)/python examples/demo.py
 
 test: $(STAMP) ## Run the tests, the documentation and the examples
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 test-deep: $(STAMP) ## Run all tests, also the long ones, with many more examples
 	@EVENTFLOW_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "deep or not deep"

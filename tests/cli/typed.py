@@ -118,7 +118,8 @@ def own_process(
     out, err = io.TextIOWrapper(streams.out, encoding), io.TextIOWrapper(streams.err, encoding)
     modules, path = set(sys.modules), list(sys.path)
     handlers, level = list(logging.root.handlers), logging.root.level
-    thresholds = gc.get_threshold()
+    logs = structlog.get_config() if structlog.is_configured() else None
+    thresholds, interval = gc.get_threshold(), sys.getswitchinterval()
     with (
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
@@ -133,6 +134,9 @@ def own_process(
                 stream.flush()
                 stream.detach()
             structlog.reset_defaults()
+            if logs is not None:
+                structlog.configure(**logs)
+            sys.setswitchinterval(interval)
             gc.set_threshold(*thresholds)
             gc.unfreeze()
             logging.root.handlers[:] = handlers

@@ -164,7 +164,7 @@ async def test_a_standby_that_takes_over_has_everything(
     ("holder", "others", "leases"),
     [
         (300.0, [-300.0, 0.0], 1.2),
-        (-300.0, [300.0, 0.0], 1.2),
+        *deep([(-300.0, [300.0, 0.0], 1.2)]),
         *deep((holder, [-300.0, 0.0, 300.0], 10.0) for holder in (-300.0, 0.0, 300.0)),
     ],
 )
