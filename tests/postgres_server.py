@@ -272,6 +272,7 @@ def _settings(server: Server, *, fsync: bool) -> dict[str, str]:
         "port": str(server.port),
         "fsync": switch,
         "full_page_writes": switch,
+        "autovacuum": switch,  # the schemas of ordinary tests are gone before it would matter
         "max_connections": "200",
         "shared_buffers": "128MB",
     }
