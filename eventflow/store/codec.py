@@ -86,9 +86,6 @@ def _reader(kind: type[Transition | Note]) -> Callable[[bytes], Event]:
 
 
 _encoder = msgspec.json.Encoder()
-_checks: Mapping[str, msgspec.json.Decoder[object]] = {
-    name: msgspec.json.Decoder(_outline(kind)) for name, kind in EVENT_TYPES.items()
-}
 _readers = {(name, SCHEMAS[name]): _reader(kind) for name, kind in EVENT_TYPES.items()}
 
 
@@ -109,14 +106,14 @@ def encode(event: Event) -> tuple[str, int, bytes]:
     if type(event) not in _OWN:
         if b"null" in data:
             _refuse_not_finite(kind, event)
-        _refuse_unreadable(kind, data)
+        _refuse_unreadable(kind, schema, data)
     return kind, schema, data
 
 
-def _refuse_unreadable(kind: str, data: bytes) -> None:
+def _refuse_unreadable(kind: str, schema: int, data: bytes) -> None:
     """Read back what is about to be written, since a log cannot be mended."""
     try:
-        _checks[kind].decode(data)
+        _readers[kind, schema](data)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidData(f"A {kind} event cannot hold this: {error}") from None
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -129,6 +130,17 @@ def test_a_corrupt_plan_is_an_error() -> None:
     assert broken != data
     with pytest.raises(InvalidData, match=r"The data of a run\.created event cannot be read"):
         decode(kind, schema, broken)
+
+
+def test_a_plan_that_could_not_be_read_is_not_written() -> None:
+    """What nobody checked on its way into a plan is refused before it is in the log for ever."""
+    event = EXAMPLES["run.created"]
+    assert isinstance(event, RunCreated)
+    ((first, *_), *_) = event.plan.groups
+    broken: Any = 3
+    plan = evolve(event.plan, groups=((evolve(first, retry=broken),),))
+    with pytest.raises(InvalidData, match=r"A run\.created event cannot hold this"):
+        encode(evolve(event, plan=plan))
 
 
 def test_older_shapes_are_brought_up_step_by_step() -> None:
