@@ -1,8 +1,12 @@
 """Group commit: while one transaction is under way, further operations gather for the next one.
 
 There are no timers and no sizes to tune: an idle store takes an operation at once, and a busy one
-takes all that have gathered since. The technique is that of database logs (DeWitt et al.,
+takes those that have gathered since. The technique is that of database logs (DeWitt et al.,
 "Implementation Techniques for Main Memory Database Systems", 1984).
+
+A transaction takes no more than half of the operations that are in flight. If it took all, the
+event loop would have nothing to do until it ends, and the store nothing until the loop has worked
+off all answers; so one half is written while the other half goes on.
 """
 
 import asyncio
@@ -14,6 +18,8 @@ from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation, Store, Verdict
 
 MOST_AT_ONCE = 500
+UNDIVIDED = 10
+"""So few operations go together, as it takes longer to write two transactions."""
 
 Waiting: TypeAlias = tuple[Operation, asyncio.Future[Verdict]]
 
@@ -62,11 +68,11 @@ class GroupCommit:
         batch: list[Waiting] = []
         try:
             while self._waiting:
-                count = min(len(self._waiting), MOST_AT_ONCE)
+                in_flight = len(self._waiting) + len(batch)  # whoever was answered goes on
+                count = min(len(self._waiting), MOST_AT_ONCE, max(in_flight // 2, UNDIVIDED))
                 batch = [self._waiting.popleft() for _ in range(count)]
                 self._idle.clear()
                 await self._write_batch(batch)
-                batch.clear()
                 self._idle.set()
         except BaseException:
             self._cut_off([*batch, *self._waiting])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from eventflow.engine.commit import MOST_AT_ONCE, GroupCommit
+from eventflow.engine.commit import MOST_AT_ONCE, UNDIVIDED, GroupCommit
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Verdict
 from eventflow.testing.builders import Author
@@ -56,8 +56,20 @@ async def test_what_comes_while_an_append_is_under_way_shares_the_next(
 async def test_an_append_is_never_larger_than_the_bound(store: ObservedStore) -> None:
     """However much has gathered, one transaction stays short."""
     committed = Committed(store)
-    await asyncio.gather(*(committed.new_run() for _ in range(MOST_AT_ONCE + 1)))
-    assert [len(batch) for batch in store.appends] == [MOST_AT_ONCE, 1]
+    await asyncio.gather(*(committed.new_run() for _ in range(2 * MOST_AT_ONCE + 1)))
+    assert [len(batch) for batch in store.appends] == [MOST_AT_ONCE, MOST_AT_ONCE, 1]
+
+
+async def test_one_half_is_written_while_the_other_half_goes_on(store: ObservedStore) -> None:
+    """Callers that append one operation after another never wait for the store all at once."""
+    committed = Committed(store)
+
+    async def lane() -> None:
+        for _ in range(5):
+            await committed.new_run()
+
+    await asyncio.gather(*(lane() for _ in range(4 * UNDIVIDED)))
+    assert [len(batch) for batch in store.appends] == [2 * UNDIVIDED] * 10
 
 
 async def test_each_caller_gets_its_own_verdict(store: ObservedStore) -> None:
