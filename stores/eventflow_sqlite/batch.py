@@ -1,7 +1,8 @@
 """Appends a batch of operations in one transaction, with one verdict each.
 
-All heads are read at once, the verdicts are decided in order, and each table is written once; the
-rows of a refused operation never reach the database.
+Nearly always all of them can be appended, so this is tried first: the guards of the log refuse the
+batch as a whole if one cannot. Only then all heads are read, the verdicts are decided in order, and
+what was accepted is written.
 """
 
 import sqlite3
@@ -11,7 +12,7 @@ from attrs import frozen
 
 from eventflow.store.contract import Appended, Conflict, DuplicateKey, Operation, Verdict
 from eventflow_sqlite.chosen import select_in
-from eventflow_sqlite.write import Accepted, write
+from eventflow_sqlite.write import Batch, laid_out, write
 
 
 @frozen
@@ -22,23 +23,33 @@ class Outcome:
     newest: int
 
 
-@frozen
-class _Head:
-    """How far a run has come; `run` is the position of its first event."""
+def append(
+    connection: sqlite3.Connection, operations: Sequence[Operation], batch: Batch
+) -> Outcome:
+    """Append operations, and what was laid out of them, inside a transaction, in order."""
+    try:
+        write(connection, batch)
+    except sqlite3.IntegrityError:
+        return _append_accepted(connection, operations)
+    newest = newest_position(connection)
+    return Outcome(_all_appended(operations, newest), newest)
 
-    run: int
-    version: int
+
+def _all_appended(operations: Sequence[Operation], newest: int) -> list[Verdict]:
+    position = newest - sum(len(operation.events) for operation in operations)
+    verdicts: list[Verdict] = []
+    for operation in operations:
+        events = len(operation.events)
+        position += events
+        verdicts.append(Appended(operation.expected + events, position))
+    return verdicts
 
 
-_NOWHERE = _Head(0, 0)
-
-
-def append(connection: sqlite3.Connection, operations: Sequence[Operation]) -> Outcome:
-    """Append operations inside a transaction, in order."""
-    batch = _Batch(connection, operations)
-    verdicts = [batch.decide(operation) for operation in operations]
-    write(connection, batch.accepted)
-    return Outcome(verdicts, batch.position)
+def _append_accepted(connection: sqlite3.Connection, operations: Sequence[Operation]) -> Outcome:
+    decisions = _Decisions(connection, operations)
+    verdicts = [decisions.decide(operation) for operation in operations]
+    write(connection, laid_out(decisions.accepted))
+    return Outcome(verdicts, decisions.position)
 
 
 def newest_position(connection: sqlite3.Connection) -> int:
@@ -47,7 +58,7 @@ def newest_position(connection: sqlite3.Connection) -> int:
     return position or 0
 
 
-class _Batch:
+class _Decisions:
     """The heads and keys that a batch is decided on, as they are after each operation of it."""
 
     def __init__(self, connection: sqlite3.Connection, operations: Sequence[Operation]) -> None:
@@ -58,36 +69,34 @@ class _Batch:
         )
         self._appended: dict[tuple[str, str, int], Appended] = {}
         self.position = newest_position(connection)
-        self.accepted: list[Accepted] = []
+        self.accepted: list[Operation] = []
 
     def decide(self, operation: Operation) -> Verdict:
         """Give the verdict on one operation, and note it if it is to be appended."""
-        head = self._heads.get(operation.run_id, _NOWHERE)
+        version = self._heads.get(operation.run_id, 0)
         owner = None
         if operation.idempotency_key is not None:
             owner = self._owners.get(operation.idempotency_key)
-        if head.version == operation.expected and owner is None:
-            return self._accept(operation, head)
-        before = self._appended_before(operation, head)
+        if version == operation.expected and owner is None:
+            return self._accept(operation)
+        before = self._appended_before(operation, version)
         if before is not None:
             return before
-        return Conflict(head.version) if owner is None else DuplicateKey(owner)
+        return Conflict(version) if owner is None else DuplicateKey(owner)
 
-    def _accept(self, operation: Operation, head: _Head) -> Appended:
-        first = self.position + 1
-        run = head.run or first
+    def _accept(self, operation: Operation) -> Appended:
         self.position += len(operation.events)
         verdict = Appended(operation.expected + len(operation.events), self.position)
-        self._heads[operation.run_id] = _Head(run, verdict.version)
+        self._heads[operation.run_id] = verdict.version
         if operation.idempotency_key is not None:
             self._owners[operation.idempotency_key] = operation.run_id
         self._appended[_identity(operation)] = verdict
-        self.accepted.append(Accepted(operation, run, first))
+        self.accepted.append(operation)
         return verdict
 
-    def _appended_before(self, operation: Operation, head: _Head) -> Appended | None:
+    def _appended_before(self, operation: Operation, version: int) -> Appended | None:
         """Give the first answer again, to an operation that was appended before."""
-        if head.version <= operation.expected:
+        if version <= operation.expected:
             return None
         earlier = self._appended.get(_identity(operation))
         if earlier is not None:
@@ -104,11 +113,10 @@ def _identity(operation: Operation) -> tuple[str, str, int]:
     return operation.op_id, operation.run_id, operation.expected
 
 
-def _heads(connection: sqlite3.Connection, run_ids: set[str]) -> dict[str, _Head]:
-    rows = select_in(
-        connection, "SELECT run_id, run, version FROM runs WHERE run_id IN ({})", run_ids
+def _heads(connection: sqlite3.Connection, run_ids: set[str]) -> dict[str, int]:
+    return dict(
+        select_in(connection, "SELECT run_id, version FROM runs WHERE run_id IN ({})", run_ids)
     )
-    return {run_id: _Head(run, version) for run_id, run, version in rows}
 
 
 def _owners(connection: sqlite3.Connection, keys: set[str]) -> dict[str, str]:

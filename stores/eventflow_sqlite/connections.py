@@ -5,6 +5,7 @@ import sqlite3
 from eventflow_sqlite.address import Address
 from eventflow_sqlite.failures import explained
 from eventflow_sqlite.migrations import migrate
+from eventflow_sqlite.write import script
 
 LOG_PAGES = 8_000
 """About 32 MB of write-ahead log, so that a page that is written often is copied rarely."""
@@ -26,6 +27,7 @@ def connect_writer(address: Address) -> sqlite3.Connection:
         connection.execute("PRAGMA fullfsync = ON")  # macOS has a weaker fsync, too
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA cache_size = -32000")
+        connection.executescript(script())
         connection.execute("PRAGMA busy_timeout = 0")  # `transaction` waits, in its own way
     except BaseException:
         connection.close()

@@ -11,7 +11,7 @@ from operator import itemgetter
 from eventflow.core.projection import JobRow
 from eventflow.store.rebuilding import Derive, Rebuilt
 from eventflow_sqlite.rows import SELECT_EVENTS, SELECT_JOBS, Row, event, job
-from eventflow_sqlite.write import Accepted, write_keys, write_new_rows
+from eventflow_sqlite.write import rows_laid_out, write
 
 TOGETHER = 100
 """The rows of so many runs are written at once."""
@@ -68,13 +68,7 @@ def _rebuilt(
 
 
 def _write(connection: sqlite3.Connection, batch: list[Rebuilt]) -> None:
-    accepted = [
-        Accepted(each.operation, first, first)
-        for each in batch
-        for first in [each.operation.events[0].position]
+    keys = [
+        (key, each.operation.run_id, op_id) for each in batch for key, op_id in each.keys.items()
     ]
-    write_new_rows(connection, accepted)
-    write_keys(
-        connection,
-        [(key, each.operation.run_id, op_id) for each in batch for key, op_id in each.keys.items()],
-    )
+    write(connection, rows_laid_out([each.operation for each in batch], keys))

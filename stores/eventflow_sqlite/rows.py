@@ -1,4 +1,7 @@
-"""Turns the types of the contract into values of SQLite and back, exactly; it decides nothing."""
+"""Turns the types of the contract into values of SQLite and back, exactly; it decides nothing.
+
+The columns are those of `append.sql`, in its order.
+"""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,55 +16,21 @@ from eventflow.core.values import JSON, JobKind, Status
 from eventflow.store.contract import DueJob, Operation, StoredEvent
 
 Row = Sequence[Any]
+Piece = tuple[int, int]
+"""The offset of some bytes, from 1, and their length."""
 
 SELECT_EVENTS = (
     "SELECT position, run_id, version, type, schema, data, recorded_at, actor, op_id, hash "
     "FROM events "
 )
-INSERT_EVENT = """
-    INSERT INTO events (
-        position, run_id, version, type, schema, data, recorded_at, actor, op_id, hash
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
 SELECT_RUNS = (
     "SELECT run, run_id, workflow_id, status, priority, generation, version, fingerprint, "
     "metadata, created_at, started_at, ended_at, ai FROM runs "
 )
-INSERT_RUN = """
-    INSERT INTO runs (
-        run, run_id, workflow_id, status, priority, generation, version, fingerprint, metadata,
-        created_at, started_at, ended_at, ai
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
-UPDATE_RUN = """
-    UPDATE runs SET status = ?, generation = ?, version = ?, fingerprint = ?, started_at = ?,
-        ended_at = ?, ai = ? WHERE run = ?
-"""
 SELECT_STAGES = (
     "SELECT run, stage, stage_group, status, generation, attempt, started_at, ended_at FROM stages "
 )
-UPSERT_STAGE = """
-    INSERT INTO stages (run, stage, stage_group, status, generation, attempt, started_at, ended_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET stage_group = excluded.stage_group, status = excluded.status,
-        generation = excluded.generation, attempt = excluded.attempt,
-        started_at = excluded.started_at, ended_at = excluded.ended_at
-"""
 SELECT_JOBS = "SELECT run, stage, kind, scheduled, due_at, token, leased FROM jobs "
-# The age of a job is the position of the event that scheduled it; where the operation itself does
-# not hold that event, it is looked up.
-UPSERT_JOB = """
-    INSERT INTO jobs (
-        run, stage, workflow_id, priority, position, kind, scheduled, due_at, token, leased, ready
-    ) VALUES (
-        ?1, ?2, ?3, ?4,
-        coalesce(?5, (SELECT position FROM events WHERE run_id = ?12 AND version = ?7), 0),
-        ?6, ?7, ?8, ?9, ?10, ?11
-    )
-    ON CONFLICT DO UPDATE SET position = excluded.position, kind = excluded.kind,
-        scheduled = excluded.scheduled, due_at = excluded.due_at, token = excluded.token,
-        leased = excluded.leased, ready = excluded.ready, held_until = 0
-"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -96,19 +65,18 @@ def label(key: str, value: JSON) -> bytes:
     return hashlib.sha256(_sorted_json.encode([key, value])).digest()[:16]
 
 
-def event_row(position: int, event: StoredEvent) -> Row:
-    """Lay out an event for `INSERT_EVENT`."""
+def event_row(event: StoredEvent, data: Piece, hash_: Piece) -> Row:
+    """Lay out an event, and say where its bytes are."""
     return (
-        position,
         event.run_id,
         event.version,
         event.type,
         event.schema,
-        event.data,
+        *data,
         microseconds(event.recorded_at),
         event.actor,
         event.op_id,
-        event.hash,
+        *hash_,
     )
 
 
@@ -129,10 +97,9 @@ def event(row: Row) -> StoredEvent:
     )
 
 
-def run_row(run: int, row: RunRow) -> Row:
-    """Lay out a new run for `INSERT_RUN`."""
+def run_row(row: RunRow) -> Row:
+    """Lay out a new run."""
     return (
-        run,
         row.run_id,
         row.workflow_id,
         row.status.value,
@@ -148,9 +115,10 @@ def run_row(run: int, row: RunRow) -> Row:
     )
 
 
-def run_change(run: int, row: RunRow) -> Row:
-    """Lay out what may change of a run for `UPDATE_RUN`."""
+def run_change(row: RunRow) -> Row:
+    """Lay out what may change of a run."""
     return (
+        row.run_id,
         row.status.value,
         row.generation,
         row.version,
@@ -158,7 +126,6 @@ def run_change(run: int, row: RunRow) -> Row:
         _optional_microseconds(row.started_at),
         _optional_microseconds(row.ended_at),
         _ai_text(row.ai),
-        run,
     )
 
 
@@ -182,10 +149,10 @@ def run(row: Row) -> RunRow:
     )
 
 
-def stage_row(run: int, row: StageRow) -> Row:
-    """Lay out a stage for `UPSERT_STAGE`."""
+def stage_row(run_id: str, row: StageRow) -> Row:
+    """Lay out a stage."""
     return (
-        run,
+        run_id,
         row.stage,
         row.group,
         row.status.value,
@@ -210,21 +177,17 @@ def stage(row: Row) -> StageRow:
     )
 
 
-def job_row(run: int, operation: Operation, row: JobRow, position: int | None) -> Row:
-    """Lay out a job for `UPSERT_JOB`; the position, if known, is that of its scheduling event."""
+def job_row(operation: Operation, row: JobRow) -> Row:
+    """Lay out a job."""
     return (
-        run,
+        operation.run_id,
         row.stage,
-        operation.changes.run.workflow_id,
-        operation.changes.run.priority,
-        position,
         row.kind.value,
         row.scheduled,
         microseconds(row.due_at),
         row.token,
         row.leased,
         row.due_at <= operation.events[-1].recorded_at,
-        operation.run_id,
     )
 
 

@@ -27,6 +27,7 @@ from eventflow_sqlite.handle import Handle
 from eventflow_sqlite.rebuilding import rebuild
 from eventflow_sqlite.session import Session
 from eventflow_sqlite.wake import Watch
+from eventflow_sqlite.write import laid_out
 
 
 async def connect(url: str) -> "SQLiteStore":
@@ -76,7 +77,9 @@ class SQLiteStore:
 
     async def append(self, operations: Sequence[Operation]) -> list[Verdict]:
         """Append operations in one transaction, in one turn of the writer's thread."""
-        outcome = await self._writer.write(partial(batch.append, operations=tuple(operations)))
+        together = tuple(operations)
+        append = partial(batch.append, operations=together, batch=laid_out(together))
+        outcome = await self._writer.write(append)
         self._watch.appended(outcome.newest)
         return outcome.verdicts
 

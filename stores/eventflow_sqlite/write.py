@@ -1,137 +1,150 @@
-"""Writes the events and rows of accepted operations, table by table; it decides nothing."""
+"""Writes the events and rows of operations in one statement; it decides nothing.
+
+Between two statements a thread needs Python's lock, which a busy event loop gives up reluctantly.
+So a batch is laid out as JSON, and a trigger (`append.sql`) takes it apart without that lock.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import TypeAlias
 
-from attrs import frozen
+import msgspec
 
-from eventflow.core.projection import JobRow, RunRow
 from eventflow.store.contract import Operation
-from eventflow_sqlite.rows import (
-    INSERT_EVENT,
-    INSERT_RUN,
-    UPDATE_RUN,
-    UPSERT_JOB,
-    UPSERT_STAGE,
-    Row,
-    event_row,
-    job_row,
-    label,
-    run_change,
-    run_row,
-    stage_row,
-)
+from eventflow_sqlite.rows import Row, event_row, job_row, label, run_change, run_row, stage_row
 
-Place: TypeAlias = tuple[int, str]
+Place: TypeAlias = tuple[str, str]
 """A run and a stage of it."""
 
-_INSERT_KEY = "INSERT INTO keys (key, run_id, op_id) VALUES (?, ?, ?)"
-_INSERT_LABEL = "INSERT INTO labels (label, run) VALUES (?, ?)"
-_DELETE_STAGE = "DELETE FROM stages WHERE run = ? AND stage = ?"
-_DELETE_JOB = "DELETE FROM jobs WHERE run = ? AND stage = ?"
+Batch: TypeAlias = Sequence[str | bytes]
+"""What is written at once, as the columns of the view `batch` hold it."""
+
+_APPEND = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8
+_ESCAPED_NUL = "\\u0000"
+_STAND_INS = range(0xE000, 0x110000)
+_json = msgspec.json.Encoder()
 
 
-@frozen
-class Accepted:
-    """An operation to write; `run` is the position of the run's first event.
+class _Bytes:
+    """Gathers bytes, and tells where each piece is."""
 
-    Attributes:
-        operation: The operation.
-        run: Names the run in the rows.
-        first: The position of the operation's first event.
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._next = 1
+
+    def add(self, piece: bytes) -> tuple[int, int]:
+        """Take a piece; give its offset, from 1, and its length."""
+        length = len(piece)
+        offset, self._next = self._next, self._next + length
+        self._pieces.append(piece)
+        return offset, length
+
+    def all(self) -> bytes:
+        """Give all pieces, one behind the other."""
+        return b"".join(self._pieces)
+
+
+@cache
+def script() -> str:
+    """Give the SQL that a connection needs before it can write."""
+    return (files("eventflow_sqlite") / "append.sql").read_text(encoding="utf-8")
+
+
+def laid_out(operations: Sequence[Operation]) -> Batch:
+    """Lay out the events and rows of operations."""
+    pieces = _Bytes()
+    events = [
+        event_row(event, pieces.add(event.data), pieces.add(event.hash))
+        for operation in operations
+        for event in operation.events
+    ]
+    return _batch(operations, pieces, events, _keys(operations))
+
+
+def rows_laid_out(operations: Sequence[Operation], keys: Iterable[Row]) -> Batch:
+    """Lay out the rows of whole runs whose events are there, and of which there are no rows."""
+    return _batch(operations, _Bytes(), [], keys)
+
+
+def write(connection: sqlite3.Connection, batch: Batch) -> None:
+    """Write a batch inside the transaction that is open.
+
+    Raises:
+        sqlite3.IntegrityError: An event does not follow, or a key is in use; nothing was written.
+        OverflowError: A number has more than 64 bits; nothing was written.
     """
+    try:
+        connection.execute(_APPEND, batch)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorcode == _CONSTRAINT_DATATYPE:
+            raise OverflowError(f"a number is too large for SQLite: {error}") from error
+        raise
 
-    operation: Operation
-    run: int
-    first: int
 
-
-def write(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
-    """Write a batch inside the transaction that is open."""
-    connection.executemany(INSERT_EVENT, _events(accepted))
-    write_keys(connection, _keys(accepted))
-    _write_created(connection, [one for one in accepted if one.operation.expected == 0])
+def _batch(
+    operations: Sequence[Operation], pieces: _Bytes, events: list[Row], keys: Iterable[Row]
+) -> Batch:
+    created = [operation for operation in operations if operation.expected == 0]
     # Of several operations on one run, the last one says what its rows become.
-    changed = {one.run: _run(one) for one in accepted if one.operation.expected > 0}
-    connection.executemany(UPDATE_RUN, [run_change(run, row) for run, row in changed.items()])
-    _write_stages_and_jobs(connection, accepted)
+    changed = {operation.run_id: operation for operation in operations if operation.expected > 0}
+    rows = [
+        events,
+        list(keys),
+        [run_row(operation.changes.run) for operation in created],
+        list(_labels(created, pieces)),
+        [run_change(operation.changes.run) for operation in changed.values()],
+        *_dropped_and_put(_stages(operations)),
+        *_dropped_and_put(_jobs(operations)),
+    ]
+    columns = _columns(rows)
+    nul = ""
+    if any(_ESCAPED_NUL in column for column in columns):
+        nul = next(sign for sign in map(chr, _STAND_INS) if all(sign not in c for c in columns))
+        columns = _columns([[_without_nul(row, nul) for row in each] for each in rows])
+    return *columns, pieces.all(), nul
 
 
-def write_new_rows(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
-    """Write the rows of whole runs whose events are there, and of which there are no rows."""
-    _write_created(connection, accepted)
-    _write_stages_and_jobs(connection, accepted)
+def _columns(rows: Sequence[Sequence[Row]]) -> list[str]:
+    return [_json.encode(each).decode() for each in rows]
 
 
-def write_keys(connection: sqlite3.Connection, keys: Iterable[Row]) -> None:
-    """Write idempotency keys, each with its run and its operation."""
-    connection.executemany(_INSERT_KEY, keys)
+def _without_nul(row: Row, stand_in: str) -> Row:
+    return [each.replace("\0", stand_in) if isinstance(each, str) else each for each in row]
 
 
-def _write_created(connection: sqlite3.Connection, created: Sequence[Accepted]) -> None:
-    connection.executemany(INSERT_RUN, [run_row(one.run, _run(one)) for one in created])
-    connection.executemany(_INSERT_LABEL, _labels(created))
-
-
-def _write_stages_and_jobs(connection: sqlite3.Connection, accepted: Sequence[Accepted]) -> None:
-    _replace(connection, _stages(accepted), UPSERT_STAGE, _DELETE_STAGE)
-    _replace(connection, _jobs(accepted), UPSERT_JOB, _DELETE_JOB)
-
-
-def _run(accepted: Accepted) -> RunRow:
-    return accepted.operation.changes.run
-
-
-def _events(accepted: Iterable[Accepted]) -> Iterator[Row]:
-    for one in accepted:
-        for position, event in enumerate(one.operation.events, start=one.first):
-            yield event_row(position, event)
-
-
-def _keys(accepted: Iterable[Accepted]) -> Iterator[Row]:
-    for one in accepted:
-        operation = one.operation
+def _keys(operations: Iterable[Operation]) -> Iterator[Row]:
+    for operation in operations:
         if operation.idempotency_key is not None:
             yield operation.idempotency_key, operation.run_id, operation.op_id
 
 
-def _labels(created: Iterable[Accepted]) -> Iterator[Row]:
-    for one in created:
-        for key, value in _run(one).metadata.items():
-            yield label(key, value), one.run
+def _labels(created: Iterable[Operation], pieces: _Bytes) -> Iterator[Row]:
+    for operation in created:
+        for key, value in operation.changes.run.metadata.items():
+            yield operation.run_id, *pieces.add(label(key, value))
 
 
-def _stages(accepted: Iterable[Accepted]) -> dict[Place, Row | None]:
+def _stages(operations: Iterable[Operation]) -> dict[Place, Row | None]:
     rows: dict[Place, Row | None] = {}
-    for one in accepted:
-        changes = one.operation.changes
-        rows |= {(one.run, stage): None for stage in changes.dropped_stages}
-        rows |= {(one.run, row.stage): stage_row(one.run, row) for row in changes.stages}
+    for operation in operations:
+        run_id, changes = operation.run_id, operation.changes
+        rows |= {(run_id, stage): None for stage in changes.dropped_stages}
+        rows |= {(run_id, row.stage): stage_row(run_id, row) for row in changes.stages}
     return rows
 
 
-def _jobs(accepted: Iterable[Accepted]) -> dict[Place, Row | None]:
+def _jobs(operations: Iterable[Operation]) -> dict[Place, Row | None]:
     rows: dict[Place, Row | None] = {}
-    for one in accepted:
-        changes = one.operation.changes
-        rows |= {(one.run, stage): None for stage in changes.dropped_jobs}
-        rows |= {(one.run, row.stage): _job_row(one, row) for row in changes.jobs}
+    for operation in operations:
+        run_id, changes = operation.run_id, operation.changes
+        rows |= {(run_id, stage): None for stage in changes.dropped_jobs}
+        rows |= {(run_id, row.stage): job_row(operation, row) for row in changes.jobs}
     return rows
 
 
-def _job_row(accepted: Accepted, job: JobRow) -> Row:
-    behind = job.scheduled - accepted.operation.expected - 1
-    position = None
-    if behind >= 0:
-        # The events of a run that was rebuilt have positions, which need not be side by side.
-        placed = accepted.operation.events[behind].position
-        position = placed or accepted.first + behind
-    return job_row(accepted.run, accepted.operation, job, position)
-
-
-def _replace(
-    connection: sqlite3.Connection, rows: dict[Place, Row | None], put: str, drop: str
-) -> None:
-    connection.executemany(drop, [place for place, row in rows.items() if row is None])
-    connection.executemany(put, [row for row in rows.values() if row is not None])
+def _dropped_and_put(rows: dict[Place, Row | None]) -> tuple[list[Row], list[Row]]:
+    dropped: list[Row] = [place for place, row in rows.items() if row is None]
+    return dropped, [row for row in rows.values() if row is not None]
