@@ -1,7 +1,8 @@
 """Turns operations into the arrays of the append function; it decides nothing."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -10,30 +11,50 @@ from eventflow.core.values import JSON
 from eventflow.store.contract import Operation, StoredEvent
 from eventflow_postgres.text import escaped
 
-_OPERATION_COLUMNS = 15
-_LABEL_COLUMNS = 3
-_EVENT_COLUMNS = 10
-_STAGE_COLUMNS = 10
-_JOB_COLUMNS = 12
+_OPERATION = (
+    *("text", "text", "bigint", "bigint", "text"),
+    *("text", "text", "bigint", "bigint", "text", "text"),
+    *("timestamptz", "timestamptz", "timestamptz", "text"),
+)
+_LABEL = ("integer", "text", "bytea")
+_EVENT = (
+    *("integer", "text", "bigint", "text", "integer"),
+    *("bytea", "timestamptz", "text", "text", "bytea"),
+)
+_STAGE = (
+    *("integer", "text", "text", "boolean"),
+    *("bigint", "text", "bigint", "bigint", "timestamptz", "timestamptz"),
+)
+_JOB = (
+    *("integer", "text", "text", "boolean", "text", "bigint", "text"),
+    *("bigint", "timestamptz", "bigint", "boolean", "boolean"),
+)
 
-ARGUMENTS = _OPERATION_COLUMNS + _LABEL_COLUMNS + _EVENT_COLUMNS + _STAGE_COLUMNS + _JOB_COLUMNS
-"""How many arrays the append function takes."""
+PLACES = ", ".join(
+    f"${number}" if kind == "bytea" else f"${number}::text::{kind}[]"
+    for number, kind in enumerate((*_OPERATION, *_LABEL, *_EVENT, *_STAGE, *_JOB), start=1)
+)
+"""Where the append function takes what `arrays` gives."""
 
 _json = msgspec.json.Encoder()
 _sorted_json = msgspec.json.Encoder(order="sorted")
 
+_escapes = re.compile(r'\\(["\\]|u....|.)')
+
 Row = tuple[object, ...]
+Column = str | Sequence[object]
+"""The literal of an array, or bytes, one by one."""
 
 
-def arrays(operations: Sequence[Operation]) -> list[Sequence[object]]:
+def arrays(operations: Sequence[Operation]) -> list[Column]:
     """Lay out a batch as columns, in the order of the function's arguments."""
     numbered = list(enumerate(operations, start=1))
     return [
-        *_columns([_operation(op) for op in operations], _OPERATION_COLUMNS),
-        *_columns([row for n, op in numbered for row in _labels(n, op)], _LABEL_COLUMNS),
-        *_columns([_event(n, e) for n, op in numbered for e in op.events], _EVENT_COLUMNS),
-        *_columns([row for n, op in numbered for row in _stages(n, op)], _STAGE_COLUMNS),
-        *_columns([row for n, op in numbered for row in _jobs(n, op)], _JOB_COLUMNS),
+        *_columns([_operation(op) for op in operations], _OPERATION),
+        *_columns([row for n, op in numbered for row in _labels(n, op)], _LABEL),
+        *_columns([_event(n, e) for n, op in numbered for e in op.events], _EVENT),
+        *_columns([row for n, op in numbered for row in _stages(n, op)], _STAGE),
+        *_columns([row for n, op in numbered for row in _jobs(n, op)], _JOB),
     ]
 
 
@@ -42,8 +63,30 @@ def label(key: str, value: JSON) -> bytes:
     return hashlib.sha256(_sorted_json.encode([key, value])).digest()[:16]
 
 
-def _columns(rows: Sequence[Row], width: int) -> Iterator[Sequence[object]]:
-    return zip(*rows, strict=True) if rows else iter([()] * width)
+def _columns(rows: Sequence[Row], kinds: Sequence[str]) -> list[Column]:
+    columns: Iterable[Sequence[object]] = zip(*rows, strict=True) if rows else [()] * len(kinds)
+    return [
+        column if kind == "bytea" else _literal(column)
+        for kind, column in zip(kinds, columns, strict=True)
+    ]
+
+
+def _literal(column: Sequence[object]) -> str:
+    """Write an array as PostgreSQL reads it: almost as JSON, but it knows two escapes only.
+
+    The driver looks at each element of an array several times; this takes a quarter of the time.
+    """
+    text = _json.encode(column).decode()
+    if "\\" in text:
+        text = _escapes.sub(_literal_escape, text)
+    return f"{{{text[1:-1]}}}"
+
+
+def _literal_escape(escape: re.Match[str]) -> str:
+    if escape[1] in ('"', "\\"):
+        return escape[0]
+    character: str = msgspec.json.decode(f'"{escape[0]}"')
+    return character
 
 
 def _operation(operation: Operation) -> Row:

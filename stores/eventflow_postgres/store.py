@@ -18,7 +18,7 @@ from eventflow_postgres.address import Address, parse_address
 from eventflow_postgres.blobs import PostgresBlobs
 from eventflow_postgres.connections import Connections
 from eventflow_postgres.decode import due_job, event, projection, verdicts
-from eventflow_postgres.encode import ARGUMENTS, arrays
+from eventflow_postgres.encode import PLACES, arrays
 from eventflow_postgres.migrations import migrate
 from eventflow_postgres.rebuilding import rebuild
 from eventflow_postgres.run_query import page_query
@@ -59,8 +59,7 @@ class PostgresStore:
         self._waiters = Waiters()
         self._bell = Bell(address, self._waiters, channel(address.schema))
         self._bell.start()
-        places = ", ".join(f"${number}" for number in range(1, ARGUMENTS + 1))
-        self._append = f"SELECT * FROM {self.schema}.append({places})"  # noqa: S608 - the name is quoted
+        self._append = f"SELECT * FROM {self.schema}.append({PLACES})"  # noqa: S608 - the name is quoted
 
     def __repr__(self) -> str:
         return f"<PostgresStore {self._address.shown}>"
