@@ -67,7 +67,17 @@ class RoundTripTests:
 
     @pytest.mark.parametrize(
         "actor",
-        [None, "", " ", "\u00e9\u0301", "O'Brien; --", "a\0b", "\ue000\0\ue000", "x" * 1_000],
+        [
+            None,
+            "",
+            " ",
+            "\u00e9\u0301",
+            "O'Brien; --",
+            "a\0b",
+            "\ue000\0\ue000",
+            '\n\t\\\\n"{}\x1b',
+            "x" * 1_000,
+        ],
     )
     async def test_the_actor_is_kept(self, store: Store, actor: str | None) -> None:
         """An actor that is not known is told apart from one without a name."""
