@@ -25,13 +25,14 @@ class Follower:
         state: The last state that this process appended, if it did.
     """
 
-    __slots__ = ("_to_the_end", "changed", "closed", "state")
+    __slots__ = ("_passed_over", "_to_the_end", "changed", "closed", "state")
 
     def __init__(self, changed: asyncio.Event, to_the_end: bool) -> None:  # noqa: FBT001 - private to this module
         self.changed = changed
         self.closed = False
         self.state: RunState | None = None
         self._to_the_end = to_the_end
+        self._passed_over = False
 
     async def wait(self) -> None:
         """Wait until the run may have changed.
@@ -45,7 +46,15 @@ class Follower:
 
     def wake(self, *, held: bool) -> None:
         """Look at the run, unless only its end counts, and this process would have made it."""
-        if not (held and self._to_the_end):
+        if held and self._to_the_end:
+            self._passed_over = True
+        else:
+            self.changed.set()
+
+    def let_go(self) -> None:
+        """Look at what was passed over, as this process will perhaps not make the end."""
+        if self._passed_over:
+            self._passed_over = False
             self.changed.set()
 
     def see(self, state: RunState) -> None:
@@ -153,6 +162,11 @@ class Waker:
         """Let whoever follows a run look at it."""
         for follower in self._followers.get(run_id, ()):
             follower.changed.set()
+
+    def let_go(self, run_id: str) -> None:
+        """Tell those who follow a run that this process holds a job of it no more."""
+        for follower in self._followers.get(run_id, ()):
+            follower.let_go()
 
     def _others_appended(self) -> None:
         """Wake everybody, unless that was done a moment ago: then once the moment is over."""

@@ -178,3 +178,9 @@ def results_too_early(sound: Any) -> Any:
         return await sound(run, timeout)
 
     return result
+
+
+@mutant("eventflow.runtime.waking:Waker.let_go")
+def unheard_ends(_: Any) -> Any:
+    """What others append of a run is not looked at once its job has left this process."""
+    return always(None)
