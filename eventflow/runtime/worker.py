@@ -160,10 +160,14 @@ class Worker:
         if not self._room.spare:
             return await self._journal.create(run_id, work, actor=actor, key=key)
         # A task of its own: what was claimed must be known here, whatever becomes of the caller.
-        creating = asyncio.create_task(self._create(run_id, work, actor, key))
+        created: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        creating = asyncio.create_task(
+            self._create(created, run_id, work, actor, key), name="eventflow job"
+        )
+        creating.add_done_callback(lambda _: created.cancel())  # if it never came to an answer
         self._reporting.add(creating)
         self._take(creating)
-        return await asyncio.shield(creating)
+        return await created
 
     @property
     def in_hand(self) -> list[str]:
@@ -330,16 +334,26 @@ class Worker:
         task.add_done_callback(self._done)
 
     async def _create(
-        self, run_id: str, work: Draft, actor: str | None, key: str | None
-    ) -> Outcome:
-        with self._undisturbed():
-            try:
+        self,
+        created: asyncio.Future[Outcome],
+        run_id: str,
+        work: Draft,
+        actor: str | None,
+        key: str | None,
+    ) -> None:
+        """Append a new run, tell who waits for it, and do what was claimed along with it."""
+        try:
+            with self._undisturbed():
                 outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
-            except StoreUnavailable:
+        except Exception as error:  # noqa: BLE001 - who waits gets it
+            if isinstance(error, StoreUnavailable):
                 self._take(asyncio.create_task(self._disclaim(work)))
-                raise
-        self._begin(outcome)
-        return outcome
+            if not created.done():
+                created.set_exception(error)
+            return
+        if not created.done():
+            created.set_result(outcome)
+        await self._do_all(self._go_on(outcome))
 
     async def _disclaim(self, work: Draft) -> None:
         """Let others have what was claimed along with a run of which nobody knows if it exists."""
@@ -411,8 +425,7 @@ class Worker:
             return None
         finally:
             self._leases.remove(job)
-            if outcome is None:  # others may have had the last word
-                self._tools.waker.wake(job.run.run_id)
+            self._tools.waker.let_go(job.run.run_id)
         return outcome
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
