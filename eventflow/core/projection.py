@@ -111,10 +111,10 @@ def changes(before: RunState | None, after: RunState) -> Changes:
     closed = [stage for stage in touched if not stage.alive and stage.id in old]
     return Changes(
         run=_run_row(after),
-        stages=tuple(_stage_row(stage) for stage in touched),
+        stages=tuple([_stage_row(stage) for stage in touched]),
         jobs=_job_rows(touched),
-        dropped_stages=tuple(stage.id for stage in gone),
-        dropped_jobs=tuple(stage.id for stage in (*gone, *closed) if old[stage.id].alive),
+        dropped_stages=tuple([stage.id for stage in gone]),
+        dropped_jobs=tuple([stage.id for stage in (*gone, *closed) if old[stage.id].alive]),
     )
 
 
@@ -159,15 +159,16 @@ def _stage_row(stage: StageState) -> StageRow:
 
 
 def _job_rows(stages: Iterable[StageState]) -> tuple[JobRow, ...]:
-    return tuple(
-        JobRow(
-            stage=stage.id,
-            kind=stage.job,
-            scheduled=stage.scheduled,
-            due_at=stage.due_at,
-            token=stage.claim.token if stage.claim is not None else 0,
-            leased=stage.claim is not None,
-        )
-        for stage in stages
-        if stage.due_at is not None
+    return tuple([_job_row(stage, stage.due_at) for stage in stages if stage.due_at is not None])
+
+
+def _job_row(stage: StageState, due_at: datetime) -> JobRow:
+    claim = stage.claim
+    return JobRow(
+        stage=stage.id,
+        kind=stage.job,
+        scheduled=stage.scheduled,
+        due_at=due_at,
+        token=claim.token if claim is not None else 0,
+        leased=claim is not None,
     )

@@ -4,7 +4,6 @@ Nothing else in eventflow appends, and nothing is decided on anything but a fold
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from itertools import count
 from typing import TypeAlias, assert_never
@@ -242,10 +241,12 @@ class Journal:
         do, or that it must be refused, is found only on what the store has now.
         """
         if not current:
-            with suppress(EventflowError):
+            try:
                 work = decide(self._known(stream))
-                if work.events:
-                    return work
+            except EventflowError:  # which what has happened since may have made wrong
+                work = None
+            if work is not None and work.events:
+                return work
             await self._load(stream)
         return decide(self._known(stream))
 

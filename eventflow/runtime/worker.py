@@ -9,12 +9,11 @@ from collections.abc import (
     Awaitable,
     Callable,
     Coroutine,
-    Generator,
     Iterable,
     Sequence,
 )
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -342,15 +341,17 @@ class Worker:
         key: str | None,
     ) -> None:
         """Append a new run, tell who waits for it, and do what was claimed along with it."""
+        reporting = self._undisturbed()
         try:
-            with self._undisturbed():
-                outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
+            outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
         except Exception as error:  # noqa: BLE001 - who waits gets it
             if isinstance(error, StoreUnavailable):
                 self._take(asyncio.create_task(self._disclaim(work)))
             if not created.done():
                 created.set_exception(error)
             return
+        finally:
+            self._reporting.discard(reporting)
         if not created.done():
             created.set_result(outcome)
         await self._do_all(self._go_on(outcome))
@@ -430,24 +431,22 @@ class Worker:
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
         """Report a result; the stage fails if it came to something that no event can hold."""
-        with self._undisturbed():
-            try:
-                return await self._reporter.report(job, result)
-            except (InvalidData, OverflowError) as error:
-                failure = self._execution.failed(job, error, final=True)
-                return await self._reporter.report(job, failure)
+        reporting = self._undisturbed()
+        try:
+            return await self._reporter.report(job, result)
+        except (InvalidData, OverflowError) as error:
+            failure = self._execution.failed(job, error, final=True)
+            return await self._reporter.report(job, failure)
+        finally:
+            self._reporting.discard(reporting)
 
-    @contextmanager
-    def _undisturbed(self) -> Generator[None]:
-        """Let an append come to its end: what was claimed along with it must be known."""
+    def _undisturbed(self) -> asyncio.Task[Any]:
+        """Let an append of this task come to its end: what it claims along must be known."""
         task = asyncio.current_task()
         if task is None:
             raise AssertionError("results are reported by a task")
         self._reporting.add(task)
-        try:
-            yield
-        finally:
-            self._reporting.discard(task)
+        return task
 
     async def _give_back(self, job: Job) -> None:
         """Let others have a job that this worker will not finish."""
