@@ -3,14 +3,16 @@
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
 from random import Random  # noqa: TID251 - only the type
-from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Protocol, TypeAlias, overload
 
 from typing_extensions import TypeVar
 
 from eventflow.core.values import Actor
-from eventflow.definition.ai import AIHelper
 from eventflow.definition.schema import Schema
 from eventflow.definition.storage import Storage
+
+if TYPE_CHECKING:
+    from eventflow.definition.ai import AIHelper
 
 Scope: TypeAlias = Literal["run", "stage"]
 """What an annotation is about: the run as a whole, or one of its stages."""
@@ -142,7 +144,7 @@ class StageFacts(Protocol[Input_co, Config_co]):
         ...
 
     @property
-    def ai(self) -> AIHelper:
+    def ai(self) -> "AIHelper":
         """Calls models, and records each call as an event of the run.
 
         Its topic is `workflow.<run>.stage.<stage>`.

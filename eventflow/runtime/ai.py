@@ -8,19 +8,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from eventflow.core import events as e
-from eventflow.core.ai_stats import AIStats
 from eventflow.core.values import JSON
-from eventflow.definition.ai import AIHelper
+
+if TYPE_CHECKING:
+    from eventflow.core.ai_stats import AIStats
+    from eventflow.definition.ai import AIHelper
 
 ABOVE = "eventflow.ai"
 
 Load: TypeAlias = Callable[[JSON], Awaitable[JSON]]
 """Gives a value of a history with everything large in its place, such as `Run.load`."""
 
-StatsOf: TypeAlias = Callable[[str], Awaitable[AIStats]]
+StatsOf: TypeAlias = Callable[[str], "Awaitable[AIStats]"]
 """Tells what the calls of a topic came to."""
 
 
@@ -51,7 +53,7 @@ class CallRecorder(Protocol):
 class AI(Protocol):
     """What calls models for one open runtime."""
 
-    def helper(self, topic: str, recorder: CallRecorder, stats: StatsOf) -> AIHelper:
+    def helper(self, topic: str, recorder: CallRecorder, stats: StatsOf) -> "AIHelper":
         """Make a helper; this costs next to nothing until the helper is used."""
         ...
 

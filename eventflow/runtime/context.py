@@ -16,11 +16,10 @@ from datetime import datetime
 from functools import cached_property
 from random import Random  # noqa: TID251 - only the type
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventflow.core import events as e
 from eventflow.core.values import JSON, Actor
-from eventflow.definition.ai import AIHelper
 from eventflow.definition.context import Scope
 from eventflow.definition.schema import dump_json
 from eventflow.definition.stage import Stage
@@ -28,13 +27,15 @@ from eventflow.errors import InvalidOutput, OutputNotFound
 from eventflow.runtime.ai_calls import StageHelper
 from eventflow.runtime.awaiting import Awaitables
 from eventflow.runtime.calling import AnyFunction
-from eventflow.runtime.fan_out import FanOut, Voice, checked_concurrency, checked_name
 from eventflow.runtime.given import checked_key
 from eventflow.runtime.identifiers import seeded_random
 from eventflow.runtime.job import Job
 from eventflow.runtime.steps import Steps
 from eventflow.runtime.storage import Shelves, Storage
 from eventflow.runtime.values import Contents, placed
+
+if TYPE_CHECKING:
+    from eventflow.definition.ai import AIHelper
 
 Recorder = Callable[[str, e.Note], Coroutine[None, None, None]]
 """Appends a note to a run."""
@@ -148,7 +149,7 @@ class Context:
         return f"{self.run_id}:{self.stage_id}:{self.generation}"
 
     @property
-    def ai(self) -> AIHelper:
+    def ai(self) -> "AIHelper":
         """Calls models, and records each call as an event of the run."""
         if self._helper is None:
             self._helper = self._make_helper(
@@ -236,6 +237,13 @@ class Context:
         progress: bool = True,
     ) -> Any:  # noqa: ANN401 - typed by the Protocol
         """Call a function for each item, each as a step; give the results in order."""
+        from eventflow.runtime.fan_out import (  # noqa: PLC0415 - few stages fan out
+            FanOut,
+            Voice,
+            checked_concurrency,
+            checked_name,
+        )
+
         name = checked_name(name, function)
         fan_out = FanOut(
             steps=self._steps,

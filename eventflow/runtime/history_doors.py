@@ -1,21 +1,26 @@
-"""The doors of a runtime through which history leaves and enters a store, and is proven."""
+"""The doors of a runtime through which history leaves and enters a store, and is proven.
+
+What is behind a door is loaded when it is first opened: most programs never do.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eventflow.engine.checkpoints import Checkpoint, check_signature, make_checkpoint
-from eventflow.engine.exporting import ExportReport, export_histories
-from eventflow.engine.importing import ImportReport, import_histories
-from eventflow.engine.output import Destination
-from eventflow.engine.signing import Signer
-from eventflow.engine.source import Source
 from eventflow.errors import InvalidCheckpoint
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.listing import filters, query_of
-from eventflow.runtime.verification import VerifiedStore, verify_store
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import RunQuery, Store
+
+if TYPE_CHECKING:
+    from eventflow.engine.checkpoints import Checkpoint
+    from eventflow.engine.exporting import ExportReport
+    from eventflow.engine.importing import ImportReport
+    from eventflow.engine.output import Destination
+    from eventflow.engine.signing import Signer
+    from eventflow.engine.source import Source
+    from eventflow.runtime.verification import VerifiedStore
 
 
 class HistoryDoors(ABC):
@@ -36,12 +41,12 @@ class HistoryDoors(ABC):
     async def export(
         self,
         query: RunQuery | Mapping[str, Any] | None,
-        path: Destination,
+        path: "Destination",
         *,
         overwrite: bool = False,
-        checkpoint: Checkpoint | None = None,
-        progress: Callable[[ExportReport], object] | None = None,
-    ) -> ExportReport:
+        checkpoint: "Checkpoint | None" = None,
+        progress: "Callable[[ExportReport], object] | None" = None,
+    ) -> "ExportReport":
         """Write runs to a history file, oldest first; it appears once it is whole.
 
         Args:
@@ -61,6 +66,8 @@ class HistoryDoors(ABC):
             InvalidInput: There is no such filter or status.
             OSError: The file cannot be written.
         """
+        from eventflow.engine.exporting import export_histories  # noqa: PLC0415 - as above
+
         wanted = query if isinstance(query, RunQuery) else query_of(**filters(query))
         return await export_histories(
             self._store,
@@ -74,11 +81,11 @@ class HistoryDoors(ABC):
 
     async def import_history(
         self,
-        path: Source,
+        path: "Source",
         *,
         only_ended: bool = False,
-        progress: Callable[[ImportReport], object] | None = None,
-    ) -> ImportReport:
+        progress: "Callable[[ImportReport], object] | None" = None,
+    ) -> "ImportReport":
         """Append the runs of a history file as they were recorded, each of them once.
 
         All of the file is proven first. A run that has not ended goes on here as soon as a worker
@@ -96,6 +103,8 @@ class HistoryDoors(ABC):
             OSError: The file cannot be read.
             SchemaTooNew: A newer release wrote the file.
         """
+        from eventflow.engine.importing import import_histories  # noqa: PLC0415 - as above
+
         return await import_histories(
             self._store, path, only_ended=only_ended, blobs=self._blobs, progress=progress
         )
@@ -103,10 +112,10 @@ class HistoryDoors(ABC):
     async def verify(
         self,
         *,
-        checkpoint: Checkpoint | None = None,
+        checkpoint: "Checkpoint | None" = None,
         public_key: bytes | str | None = None,
-        progress: Callable[[VerifiedStore], object] | None = None,
-    ) -> VerifiedStore:
+        progress: "Callable[[VerifiedStore], object] | None" = None,
+    ) -> "VerifiedStore":
         """Prove that all of the store is what was recorded, and its rows what the events say.
 
         Args:
@@ -120,6 +129,9 @@ class HistoryDoors(ABC):
             InvalidCheckpoint: The checkpoint was not signed with the key, or no key was given.
             StoreUnavailable: The store is away.
         """
+        from eventflow.engine.checkpoints import check_signature  # noqa: PLC0415 - as above
+        from eventflow.runtime.verification import verify_store  # noqa: PLC0415 - as above
+
         roots = None
         if checkpoint is not None:
             if public_key is None:
@@ -133,11 +145,11 @@ class HistoryDoors(ABC):
 
     async def checkpoint(
         self,
-        signer: Signer,
-        previous: Checkpoint | None = None,
+        signer: "Signer",
+        previous: "Checkpoint | None" = None,
         *,
         progress: Callable[[int], object] | None = None,
-    ) -> Checkpoint:
+    ) -> "Checkpoint":
         """Prove the whole log, and sign how long it is and the root of the tree over it.
 
         Args:
@@ -151,6 +163,8 @@ class HistoryDoors(ABC):
             InvalidCheckpoint: The previous checkpoint names the signer's key, who did not sign it.
             StoreUnavailable: The store is away.
         """
+        from eventflow.engine.checkpoints import make_checkpoint  # noqa: PLC0415 - as above
+
         return await make_checkpoint(
             self._store, signer, self._clock.now(), previous=previous, progress=progress
         )

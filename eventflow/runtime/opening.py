@@ -16,7 +16,6 @@ from eventflow.runtime.logs import TransitionLog
 from eventflow.runtime.requests import Requests
 from eventflow.runtime.run import Handles
 from eventflow.runtime.settings import Settings
-from eventflow.runtime.subscriptions import Subscriptions
 from eventflow.runtime.unclaimable import Unclaimable
 from eventflow.runtime.values import Values
 from eventflow.runtime.waking import Waker
@@ -34,7 +33,6 @@ class Opened:
     handles: Handles
     unclaimable: Unclaimable
     tools: Tools
-    subscriptions: Subscriptions
     stores: AsyncExitStack
 
     async def close(self) -> None:
@@ -59,7 +57,6 @@ class Opener:
         workflow_priority: The priority of runs that are given none.
         ai: How models are called.
         worker: Gives the worker of the runtime, if it is one at the moment.
-        worker_id: Makes the name of a worker.
     """
 
     store: str | Store
@@ -71,7 +68,6 @@ class Opener:
     workflow_priority: Callable[[str], int | None]
     ai: AISource | None
     worker: Callable[[], Worker | None]
-    worker_id: Callable[[], str]
 
     async def open(self) -> Opened:
         """Open what was given by URL; what is open already is left to its owner.
@@ -123,6 +119,5 @@ class Opener:
             handles=Handles(journal, self.catalog, self.clock, waker, requests, values),
             unclaimable=Unclaimable(journal, self.catalog, self.clock),
             tools=tools,
-            subscriptions=Subscriptions(tools, self.worker_id),
             stores=stores,
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from typing_extensions import Unpack
@@ -18,10 +18,7 @@ from eventflow.core.values import JSON, Actor, Status
 from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json
 from eventflow.definition.storage import HasId, id_of
-from eventflow.engine.checkpoints import Checkpoint
-from eventflow.engine.exporting import ExportReport, export_histories
 from eventflow.engine.journal import Journal, unknown_run
-from eventflow.engine.output import Destination
 from eventflow.errors import (
     InvalidInput,
     InvalidOutput,
@@ -30,17 +27,22 @@ from eventflow.errors import (
     RunFailed,
     StageNotFound,
 )
-from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_in
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, within
 from eventflow.runtime.given import checked_key, checked_timeout
 from eventflow.runtime.requests import UNCHANGED, GivenConfig, Requests, Rewinding
 from eventflow.runtime.storage import content_of
 from eventflow.runtime.values import Kept, Values
-from eventflow.runtime.verification import Verified, verify_run
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import RunQuery
 from eventflow.store.envelope import Envelope
+
+if TYPE_CHECKING:
+    from eventflow.engine.checkpoints import Checkpoint
+    from eventflow.engine.exporting import ExportReport
+    from eventflow.engine.output import Destination
+    from eventflow.runtime.annotations import Annotation, AnnotationFilter
+    from eventflow.runtime.verification import Verified
 
 
 @frozen
@@ -301,7 +303,7 @@ class Run:
 
         await self._shared.journal.execute(self.id, decide, actor=name)
 
-    async def annotations(self, **wanted: Unpack[AnnotationFilter]) -> list[Annotation]:
+    async def annotations(self, **wanted: Unpack["AnnotationFilter"]) -> "list[Annotation]":
         """List the annotations of the run, in the order in which they were recorded.
 
         It reads the whole history. Without `effective=True` that includes what is about something
@@ -315,6 +317,11 @@ class Run:
             InvalidInput: A time has no time zone.
             RunNotFound: The store has no such run.
         """
+        from eventflow.runtime.annotations import (  # noqa: PLC0415 - few programs ask for them
+            Wanted,
+            annotations_in,
+        )
+
         asked = Wanted(**wanted)
         history = await self._shared.journal.store.read([self.id])
         if not history:
@@ -322,8 +329,12 @@ class Run:
         return annotations_in(history, asked)
 
     async def export(
-        self, path: Destination, *, overwrite: bool = False, checkpoint: Checkpoint | None = None
-    ) -> ExportReport:
+        self,
+        path: "Destination",
+        *,
+        overwrite: bool = False,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "ExportReport":
         """Write the run to a history file, which appears once it is whole.
 
         The same run gives the same bytes, wherever it is kept.
@@ -341,6 +352,8 @@ class Run:
             OSError: The file cannot be written.
             RunNotFound: The store has no such run.
         """
+        from eventflow.engine.exporting import export_histories  # noqa: PLC0415 - few programs export
+
         store = self._shared.journal.store
         query = RunQuery(run_ids=[self.id])
         return await export_histories(
@@ -352,13 +365,15 @@ class Run:
             blobs=self._shared.values.blobs,
         )
 
-    async def verify(self) -> Verified:
+    async def verify(self) -> "Verified":
         """Prove that the history is what was recorded, and that the rows are what it says.
 
         Raises:
             HistoryAltered: Naming the first event that does not fit.
             RunNotFound: The store has no such run.
         """
+        from eventflow.runtime.verification import verify_run  # noqa: PLC0415 - few programs verify
+
         return await verify_run(self._shared.journal.store, self.id, self._shared.values.blobs)
 
     async def _ended(self) -> RunState:

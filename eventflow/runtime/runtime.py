@@ -5,17 +5,14 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from copy import copy
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import asdict
 from typing_extensions import Unpack
 
-from eventflow.core.ai_stats import AIStats
 from eventflow.core.state import RunState
-from eventflow.definition.ai import AIHelper
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.ai import AISource
-from eventflow.runtime.annotations import Annotation, AnnotationFilter, Wanted, annotations_of
 from eventflow.runtime.as_of import AsOf, list_runs_as_of
 from eventflow.runtime.catalog import AnyWorkflow, Catalog, Workflows
 from eventflow.runtime.clock import Clock, SystemClock
@@ -24,7 +21,6 @@ from eventflow.runtime.given import checked_text, checked_timeout
 from eventflow.runtime.history_doors import HistoryDoors
 from eventflow.runtime.identifiers import Chance
 from eventflow.runtime.listing import PAGE, GivenStatus, RunList, list_runs, query_of
-from eventflow.runtime.log_context import LogContext
 from eventflow.runtime.logs import logger
 from eventflow.runtime.opening import Opened, Opener
 from eventflow.runtime.requests import Creation, GivenConfig, RunOptions
@@ -32,13 +28,19 @@ from eventflow.runtime.run import Run, own_copy
 from eventflow.runtime.serving import termination
 from eventflow.runtime.settings import Settings
 from eventflow.runtime.subscription_doors import SubscriptionDoors
-from eventflow.runtime.subscriptions import Subscriptions
 from eventflow.runtime.unclaimable import UnclaimableRun
 from eventflow.runtime.values import INLINE_LIMIT
 from eventflow.runtime.worker import Worker
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Store
 from eventflow.store.registry import redact
+
+if TYPE_CHECKING:
+    from eventflow.core.ai_stats import AIStats
+    from eventflow.definition.ai import AIHelper
+    from eventflow.runtime.annotations import Annotation, AnnotationFilter
+    from eventflow.runtime.log_context import LogContext
+    from eventflow.runtime.subscriptions import Subscriptions
 
 WorkflowPriority = Mapping[str, int] | Callable[[str], int | None]
 
@@ -111,6 +113,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         self._workflow_priority = workflow_priority
         self._ai = ai
         self._opened: Opened | None = None
+        self._subscribing: Subscriptions | None = None
         self._worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
 
@@ -141,7 +144,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         vars(other).update(
             _settings=checked, _given_store=self._given_store if store is None else store
         )
-        vars(other).update(_opened=None, _worker=None, _working=None)
+        vars(other).update(_opened=None, _subscribing=None, _worker=None, _working=None)
         return other
 
     @property
@@ -173,7 +176,6 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             workflow_priority=self._priority_of,
             chance=self._chance,
             worker=lambda: self._worker,
-            worker_id=self._worker_id,
             ai=self._ai,
         )
         opened = await opener.open()
@@ -189,8 +191,9 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         try:
             await self.stop(grace)
         finally:
-            await self._subscriptions.close(grace)
-            opened, self._opened = self._open_parts, None
+            if self._subscribing is not None:
+                await self._subscribing.close(grace)
+            opened, self._opened, self._subscribing = self._open_parts, None, None
             await opened.close()
 
     async def create_run(
@@ -310,8 +313,8 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         status: GivenStatus = None,
         workflow: str | None = None,
         metadata: Mapping[str, Any] | None = None,
-        **wanted: Unpack[AnnotationFilter],
-    ) -> AsyncIterator[Annotation]:
+        **wanted: Unpack["AnnotationFilter"],
+    ) -> "AsyncIterator[Annotation]":
         """Yield the annotations of many runs: newest run first, each run's in order.
 
         It costs the histories of all runs that status, workflow and metadata leave, since there
@@ -327,6 +330,11 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         Raises:
             InvalidInput: There is no such status, or a time has no time zone.
         """
+        from eventflow.runtime.annotations import (  # noqa: PLC0415 - few programs ask for them
+            Wanted,
+            annotations_of,
+        )
+
         query = query_of(status=status, workflow=workflow, metadata=metadata, limit=PAGE)
         async for annotation in annotations_of(self._store, query, Wanted(**wanted)):
             yield annotation
@@ -360,11 +368,11 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         """List the runs that wait for a stage which this process does not have."""
         return await self._open_parts.unclaimable.list()
 
-    def create_log_context(self, run_id: str, stage_id: str | None = None) -> LogContext:
+    def create_log_context(self, run_id: str, stage_id: str | None = None) -> "LogContext":
         """Name a place in the log for code outside of stages; it is looked up when it is used."""
         return self._open_parts.tools.ai.context(run_id, stage_id)
 
-    def create_ai_helper(self, topic: str, log_context: LogContext | None = None) -> AIHelper:
+    def create_ai_helper(self, topic: str, log_context: "LogContext | None" = None) -> "AIHelper":
         """Make a helper that calls models and records each call under a topic.
 
         The calls are events of the run that `log_context` names; without one they are kept in runs
@@ -377,7 +385,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
 
     async def ai_stats(
         self, *, topic: str | None = None, run: str | None = None, stage: str | None = None
-    ) -> AIStats:
+    ) -> "AIStats":
         """Tell what calls of models came to: under a topic, of a run, of stages with an id.
 
         Raises:
@@ -454,8 +462,14 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         return self._opened
 
     @property
-    def _subscriptions(self) -> Subscriptions:
-        return self._open_parts.subscriptions
+    def _subscriptions(self) -> "Subscriptions":
+        from eventflow.runtime.subscriptions import (  # noqa: PLC0415 - few programs subscribe
+            Subscriptions,
+        )
+
+        if self._subscribing is None:
+            self._subscribing = Subscriptions(self._open_parts.tools, self._worker_id)
+        return self._subscribing
 
     @property
     def _blobs(self) -> BlobStore:

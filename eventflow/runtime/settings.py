@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any, Self
 
 from attrs import Attribute, field, frozen
@@ -90,6 +89,8 @@ class Settings:
 
 def _refuse_misspelled(environ: Mapping[str, str]) -> None:
     """Refuse a variable that was surely meant to be another; what is no setting at all is left."""
+    from difflib import get_close_matches  # noqa: PLC0415 - few programs read the environment
+
     settings = [PREFIX + name.upper() for name in _PARSERS]
     for variable in environ:
         if variable.startswith(PREFIX) and variable not in settings:

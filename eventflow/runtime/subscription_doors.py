@@ -1,11 +1,17 @@
-"""The doors of a runtime through which events leave it, each to those who have subscribed."""
+"""The doors of a runtime through which events leave it, each to those who have subscribed.
+
+What is behind them is loaded by whoever subscribes.
+"""
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 from eventflow.core.retry import Retry
-from eventflow.runtime.delivery import Handler
-from eventflow.runtime.subscription_log import DeadLetter
-from eventflow.runtime.subscriptions import Start, Subscription, Subscriptions, Types
+
+if TYPE_CHECKING:
+    from eventflow.runtime.delivery import Handler
+    from eventflow.runtime.subscription_log import DeadLetter
+    from eventflow.runtime.subscriptions import Start, Subscription, Subscriptions, Types
 
 
 class SubscriptionDoors(ABC):
@@ -13,19 +19,19 @@ class SubscriptionDoors(ABC):
 
     @property
     @abstractmethod
-    def _subscriptions(self) -> Subscriptions:
+    def _subscriptions(self) -> "Subscriptions":
         """The subscriptions of the runtime, which is open."""
 
     async def subscribe(
         self,
         name: str,
-        handler: Handler,
-        types: Types = None,
+        handler: "Handler",
+        types: "Types" = None,
         *,
         retry: Retry = Retry(),  # noqa: B008 - frozen
-        start: Start = "beginning",
+        start: "Start" = "beginning",
         batch: int = 100,
-    ) -> Subscription:
+    ) -> "Subscription":
         """Deliver the events of the log to a handler, in the order of positions, at least once.
 
         It goes on where the subscription of this name left off, in whatever process that was.
@@ -51,7 +57,7 @@ class SubscriptionDoors(ABC):
             name, handler, types, retry=retry, start=start, batch=batch
         )
 
-    async def dead_letters(self, name: str, limit: int = 100) -> list[DeadLetter]:
+    async def dead_letters(self, name: str, limit: int = 100) -> "list[DeadLetter]":
         """List what a subscription has set aside and not replayed since, the newest first.
 
         Raises:

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
-from typing import Generic, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
 from attrs import field, frozen
@@ -13,6 +12,9 @@ from eventflow.errors import InvalidSettings, UnknownStore
 from eventflow.store import folder
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Store
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint, EntryPoints
 
 T = TypeVar("T")
 
@@ -64,7 +66,7 @@ class _Kind(Generic[T]):
         built_in = self.built_in.get(scheme.lower())
         if built_in is not None:
             return built_in
-        found = entry_points(group=self.group, name=scheme.lower())
+        found = _entry_points(self.group).select(name=scheme.lower())
         if not found:
             raise UnknownStore(
                 f"No installed {self.what} answers to {scheme}://; there are: {self._schemes()}. "
@@ -73,7 +75,7 @@ class _Kind(Generic[T]):
         return cast("Connect[T]", load_entry(next(iter(found)), self.what))
 
     def _schemes(self) -> str:
-        installed = {each.name for each in entry_points(group=self.group)}
+        installed = {each.name for each in _entry_points(self.group)}
         return ", ".join(sorted(f"{name}://" for name in installed | set(self.built_in)))
 
 
@@ -114,7 +116,7 @@ def redact(url: str) -> str:
     return _without_secrets(f"{_HIDDEN}@{place}" if at and ":" in credentials else url)
 
 
-def load_entry(entry: EntryPoint, what: str = "store") -> object:
+def load_entry(entry: "EntryPoint", what: str = "store") -> object:
     """Import what opens the stores of a scheme.
 
     Raises:
@@ -128,6 +130,12 @@ def load_entry(entry: EntryPoint, what: str = "store") -> object:
             f"The {what} {entry.name}:// needs the module {missing}, which cannot be imported. "
             f"Install it with: pip install {missing.partition('.')[0]}"
         ) from error
+
+
+def _entry_points(group: str) -> "EntryPoints":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - it loads email and zipfile
+
+    return entry_points(group=group)
 
 
 def _without_password(rest: str) -> str:

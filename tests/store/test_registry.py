@@ -1,13 +1,13 @@
 """A URL opens the store that is installed for its scheme, and keeps its secrets."""
 
 from collections.abc import Callable, Sequence
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
 
 from eventflow.errors import InvalidSettings, UnknownStore
-from eventflow.store import registry
 from eventflow.store.memory import MemoryStore
 from eventflow.store.registry import BLOBS_GROUP, GROUP, open_blobs, open_store, redact
 
@@ -20,7 +20,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Install:
 
     def replace(stores: Sequence[tuple[str, str]]) -> None:
         found = EntryPoints(EntryPoint(name, value, GROUP) for name, value in stores)
-        monkeypatch.setattr(registry, "entry_points", found.select)
+        monkeypatch.setattr(metadata, "entry_points", found.select)
 
     return replace
 
@@ -109,7 +109,7 @@ async def test_a_folder_of_blobs_needs_no_entry_point(install: Install, tmp_path
 async def test_any_package_can_bring_a_blob_store(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blob stores have a group of entry points of their own."""
     mine = EntryPoint("mine", f"{MemoryStore.__module__}:connect", BLOBS_GROUP)
-    monkeypatch.setattr(registry, "entry_points", EntryPoints([mine]).select)
+    monkeypatch.setattr(metadata, "entry_points", EntryPoints([mine]).select)
     assert isinstance(await open_blobs("mine://"), MemoryStore)
     with pytest.raises(UnknownStore, match=r"blob store answers.*there are: file://, mine://"):
         await open_blobs("other://bucket")
