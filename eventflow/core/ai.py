@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from decimal import Context, Decimal
 from enum import StrEnum
 
-from attrs import field, frozen
+from attrs import field
+
+from eventflow.core.frozen import frozen
 
 NOTHING = Decimal(0)
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core import events as e
 from eventflow.core.ai import NO_USE, AISummary, AIUse, Tokens
+from eventflow.core.frozen import frozen
 from eventflow.core.spending import use_of
 from eventflow.core.state import effective
 

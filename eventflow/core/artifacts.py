@@ -12,10 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
-from attrs import frozen
-
 from eventflow.core import events as e
 from eventflow.core.change import changed
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState, evolve
 from eventflow.core.values import ArtifactKind
 

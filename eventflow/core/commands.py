@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core.events import CarriedArtifact, ForkedFrom, Note
+from eventflow.core.frozen import frozen
 from eventflow.core.plan import Plan
 from eventflow.core.values import JSON, ErrorInfo, WaitEnd
 

@@ -12,9 +12,10 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Protocol, TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core.ai import AICallKind, AITotals, PromptPolicy, Tokens
+from eventflow.core.frozen import frozen
 from eventflow.core.plan import Plan
 from eventflow.core.values import JSON, Actor, ArtifactKind, ErrorInfo, JobKind, WaitEnd
 

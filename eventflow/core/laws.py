@@ -18,9 +18,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from attrs import frozen
-
 from eventflow.core import events as e
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JobKind, Status
 
 PENDING, RUNNING, SUSPENDED = Status.PENDING, Status.RUNNING, Status.SUSPENDED

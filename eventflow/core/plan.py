@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.core.retry import Retry
 
 

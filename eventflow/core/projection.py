@@ -7,9 +7,8 @@ computes one.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from attrs import frozen
-
 from eventflow.core.ai import AISummary
+from eventflow.core.frozen import frozen
 from eventflow.core.spending import summary
 from eventflow.core.stage import StageState
 from eventflow.core.state import RunState

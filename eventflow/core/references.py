@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from attrs import frozen
-
 from eventflow.core import events as e
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JSON
 
 BLOB = "$blob"

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterable
 from datetime import timedelta
 
-from attrs import Attribute, field, frozen, validators
+from attrs import Attribute, field, validators
 
+from eventflow.core.frozen import frozen
 from eventflow.core.numbers import as_float, in_seconds, is_number
 
 ANY_DELAY = 365 * 24 * 3600.0

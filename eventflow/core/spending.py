@@ -8,10 +8,9 @@ The laws of the fold:
 3. A run that calls no model pays nothing for either.
 """
 
-from attrs import frozen
-
 from eventflow.core import events as e
 from eventflow.core.ai import NOTHING, AISummary, AITotals, AIUse, Tokens
+from eventflow.core.frozen import frozen
 
 NO_TOTALS = AITotals()
 

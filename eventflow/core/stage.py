@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias, assert_never
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core import events as e
 from eventflow.core.change import Fields, changed
+from eventflow.core.frozen import frozen
 from eventflow.core.laws import stage_step
 from eventflow.core.steps import NO_STEPS, Steps
 from eventflow.core.values import JSON, ErrorInfo, JobKind, Status, WaitEnd

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias, TypeVar, assert_never
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core import events as e
 from eventflow.core.change import Fields, changed
+from eventflow.core.frozen import frozen
 from eventflow.core.laws import run_step
 from eventflow.core.plan import Plan
 from eventflow.core.spending import NO_SPENDING, AISpending, called, rewound

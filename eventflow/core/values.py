@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TypeAlias
 
-from attrs import frozen
+from eventflow.core.frozen import frozen
 
 JSON: TypeAlias = object
 """Plain JSON data: None, bool, int, float, str, and lists and string-keyed dicts of these.

@@ -5,10 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core.ai import Tokens
 from eventflow.core.ai_stats import AIStats
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JSON
 
 T = TypeVar("T")

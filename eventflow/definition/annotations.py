@@ -6,8 +6,7 @@ from functools import partial
 from types import FrameType, SimpleNamespace
 from typing import Any, Final, Union, get_args, get_type_hints
 
-from attrs import frozen
-
+from eventflow.core.frozen import frozen
 from eventflow.definition.context import StageContext
 from eventflow.definition.data.records import Type, origin_of
 from eventflow.definition.data.unions import is_union

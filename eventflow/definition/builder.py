@@ -4,9 +4,10 @@ import inspect
 from typing import Any, Generic, TypeAlias, overload
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import TypeVar
 
+from eventflow.core.frozen import frozen
 from eventflow.definition.annotations import names_around
 from eventflow.definition.data.following import reason_against, reason_against_group
 from eventflow.definition.data.records import Type

@@ -6,9 +6,10 @@ from math import inf
 from typing import Any, Generic, TypeAlias
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import TypeVar
 
+from eventflow.core.frozen import frozen
 from eventflow.core.numbers import in_seconds, is_number
 from eventflow.definition.names import ID_RULE, is_id
 

@@ -9,10 +9,11 @@ from contextlib import suppress
 from types import NoneType
 from typing import Any, Generic, TypeAlias, get_args
 
-from attrs import field, frozen
+from attrs import field
 from cattrs.errors import StructureHandlerNotFoundError
 from typing_extensions import TypeVar, is_typeddict
 
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JSON
 from eventflow.definition.data.converter import converter
 from eventflow.definition.data.json_schema import json_schemas

@@ -5,9 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import CodeType, NoneType
 from typing import Any, Generic, Protocol, TypeAlias, overload
 
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import TypeVar
 
+from eventflow.core.frozen import frozen
 from eventflow.core.retry import Retry
 from eventflow.definition.annotations import UNSAID, Signature, names_around, read_signature
 from eventflow.definition.context import StageContext

@@ -6,9 +6,10 @@ from itertools import islice
 from typing import Any, Generic
 
 import msgspec
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import TypeVar
 
+from eventflow.core.frozen import frozen
 from eventflow.core.naming import meant
 from eventflow.core.plan import Plan, StagePlan
 from eventflow.core.values import JSON

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import evolve
 from msgspec import Meta
 
+from eventflow.core.frozen import frozen
 from eventflow.engine.output import Destination, Output
 from eventflow.engine.signing import Signer, is_signed, load_public_key
 from eventflow.engine.walking import Walk, newest_position

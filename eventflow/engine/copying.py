@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from itertools import groupby
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from eventflow.core.frozen import frozen
 from eventflow.core.values import Status
 from eventflow.engine.alike import Alike
 from eventflow.engine.appending import append_again

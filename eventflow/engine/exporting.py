@@ -6,8 +6,8 @@ from tempfile import TemporaryFile
 from typing import TypeAlias
 
 import msgspec
-from attrs import frozen
 
+from eventflow.core.frozen import frozen
 from eventflow.engine.blob_keys import blob_keys
 from eventflow.engine.checkpoints import Checkpoint
 from eventflow.engine.history_lines import ProofLine

@@ -6,8 +6,9 @@ import zlib
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import IO, assert_never
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.engine.checkpoints import Checkpoint, check_signature
 from eventflow.engine.history_lines import (
     FORMAT,

@@ -10,8 +10,9 @@ from itertools import groupby
 from tempfile import TemporaryFile
 from typing import IO, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.engine.appending import append_again
 from eventflow.engine.copied import CopiedRun, another_history

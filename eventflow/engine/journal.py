@@ -8,11 +8,10 @@ from datetime import datetime
 from itertools import count
 from typing import TypeAlias, assert_never
 
-from attrs import frozen
-
 from eventflow.core.change import changed
 from eventflow.core.draft import Draft
 from eventflow.core.events import Event, Note, RunAnnotated
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import changes
 from eventflow.core.state import RunState, replay
 from eventflow.engine.commit import GroupCommit

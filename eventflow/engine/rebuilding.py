@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import Changes, JobRow, project
 from eventflow.core.state import RunState
 from eventflow.engine.keys import key_of_event

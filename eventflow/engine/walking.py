@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NoReturn
 
 import msgspec
-from attrs import frozen
 
+from eventflow.core.frozen import frozen
 from eventflow.engine.paging import pages_of, with_histories
 from eventflow.errors import Alteration, CheckpointMismatch, HistoryAltered
 from eventflow.store.chain import GENESIS, verify, verify_next

@@ -5,10 +5,11 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from eventflow.core import events as e
 from eventflow.core.draft import Draft
+from eventflow.core.frozen import frozen
 from eventflow.core.plan import Plan
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal

@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, TypedDict
 
 import attrs
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core.events import RunAnnotated, RunCreated, StageScheduled
+from eventflow.core.frozen import frozen
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor
 from eventflow.definition.context import Scope

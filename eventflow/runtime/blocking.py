@@ -8,9 +8,10 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import Unpack
 
+from eventflow.core.frozen import frozen
 from eventflow.errors import InvalidSettings
 from eventflow.runtime.annotations import Annotation, AnnotationFilter
 from eventflow.runtime.bridge import Bridge

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeAlias, TypeVar
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from eventflow.core.draft import Draft
 from eventflow.core.events import Event, Note
+from eventflow.core.frozen import frozen
 from eventflow.core.retry import Retry, error_names
 from eventflow.core.stage import LEASE_LOST
 from eventflow.core.state import RunState

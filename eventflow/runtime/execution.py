@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from attrs import evolve as changed
-from attrs import frozen
 
 from eventflow.core import commands as c
+from eventflow.core.frozen import frozen
 from eventflow.core.references import Reference
 from eventflow.core.retry import error_names, qualified_name
 from eventflow.core.stage import Suspension

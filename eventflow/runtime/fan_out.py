@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, field
 
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JSON
 from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema, dump_json

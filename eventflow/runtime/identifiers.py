@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from attrs import frozen
+from eventflow.core.frozen import frozen
 
 
 def new_id() -> str:

@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, TypeAlias
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import RunRow
 from eventflow.core.values import Status
 from eventflow.engine.own_runs import is_internal

@@ -1,8 +1,9 @@
 """A place in the log for code outside of stages: a run, or a stage of it."""
 
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core import events as e
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.definition.schema import dump_json
 from eventflow.errors import InvalidInput

@@ -3,9 +3,8 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from attrs import frozen
-
 from eventflow.core.draft import Draft
+from eventflow.core.frozen import frozen
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.runtime.ai import AISource
 from eventflow.runtime.ai_calls import AICalls

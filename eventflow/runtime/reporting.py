@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import evolve as changed
-from attrs import frozen
 
 from eventflow.core import commands as c
 from eventflow.core import events as e
 from eventflow.core.decide import draft, extend
 from eventflow.core.draft import Draft
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.core.values import JSON
 from eventflow.engine.journal import Journal, Outcome

@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypedDict
 
 import msgspec
-from attrs import field, frozen
+from attrs import field
 
 from eventflow.core.artifacts import fold_artifacts
 from eventflow.core.commands import CreateRun, RewindRun
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
 from eventflow.core.events import RunCreated, RunRewound
+from eventflow.core.frozen import frozen
 from eventflow.core.plan import Plan
 from eventflow.core.rewind import earlier_outputs, fork_command, refuse_unless_ended
 from eventflow.core.state import RunState

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import Unpack
 
 from eventflow.core import events as e
@@ -12,6 +12,7 @@ from eventflow.core.artifacts import Artifact, fold_artifacts
 from eventflow.core.commands import CancelRun, ReceiveSignal
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.core.state import effective as effective_history
 from eventflow.core.values import JSON, Actor, Status

@@ -2,8 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from attrs import frozen
-
+from eventflow.core.frozen import frozen
 from eventflow.runtime.clock import Clock
 from eventflow.runtime.logs import logger
 from eventflow.store.contract import DueJob

@@ -4,8 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
-from attrs import Attribute, field, frozen
+from attrs import Attribute, field
 
+from eventflow.core.frozen import frozen
 from eventflow.errors import InvalidSettings
 from eventflow.runtime.values import INLINE_LIMIT
 

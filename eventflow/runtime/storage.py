@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import msgspec
-from attrs import frozen
 
 from eventflow.core import events as e
 from eventflow.core.artifacts import Artifact, ArtifactFold
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.core.values import ArtifactKind
 from eventflow.definition.names import ID_RULE, is_id

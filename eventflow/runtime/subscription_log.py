@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TypeGuard
 
 import msgspec
-from attrs import asdict, frozen
+from attrs import asdict
 
 from eventflow.core.events import LEASE_TIMEOUT, Event, LeaseExpired, RunAnnotated, RunCreated
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import Projection
 from eventflow.core.values import ErrorInfo
 from eventflow.engine.own_runs import SUBSCRIPTION, holds_positions

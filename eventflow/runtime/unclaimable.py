@@ -1,7 +1,6 @@
 """Finds the runs that wait for a stage which this process does not have, and reports each once."""
 
-from attrs import frozen
-
+from eventflow.core.frozen import frozen
 from eventflow.engine.journal import Journal
 from eventflow.engine.own_runs import INTERNAL
 from eventflow.runtime.catalog import Catalog

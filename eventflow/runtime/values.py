@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias, TypeVar
 
 import msgspec
-from attrs import frozen
 
+from eventflow.core.frozen import frozen
 from eventflow.core.references import BLOB, Reference, as_reference, references_in
 from eventflow.core.values import JSON
 from eventflow.errors import InvalidData

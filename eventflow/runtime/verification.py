@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from attrs import evolve as changed
-from attrs import frozen
 
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import JobRow, Projection, project
 from eventflow.engine.blob_keys import blob_keys
 from eventflow.engine.journal import unknown_run

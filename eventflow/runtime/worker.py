@@ -18,12 +18,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from attrs import frozen
-
 from eventflow.core import events as e
 from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
+from eventflow.core.frozen import frozen
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import (

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import Changes, Projection
 from eventflow.core.values import JSON, Status
 from eventflow.store.blobs import BlobStore

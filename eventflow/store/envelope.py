@@ -2,9 +2,8 @@
 
 from datetime import datetime
 
-from attrs import frozen
-
 from eventflow.core.events import Event
+from eventflow.core.frozen import frozen
 from eventflow.errors import HistoryAltered, InvalidData
 from eventflow.store.codec import decode
 from eventflow.store.contract import StoredEvent

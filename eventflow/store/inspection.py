@@ -5,8 +5,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from typing import TypeAlias
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.errors import InvalidSettings
 from eventflow.store.registry import GROUP, load_entry, redact
 

@@ -6,8 +6,9 @@ It is apart from the contract of a store, since nobody needs it but who repairs 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.core.projection import JobRow
 from eventflow.store.contract import Operation, StoredEvent
 

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
-from attrs import field, frozen
+from attrs import field
 
+from eventflow.core.frozen import frozen
 from eventflow.errors import InvalidSettings, UnknownStore
 from eventflow.store import folder
 from eventflow.store.blobs import BlobStore

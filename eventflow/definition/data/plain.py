@@ -15,8 +15,8 @@ from typing import Any
 from uuid import UUID  # noqa: TID251 - a type of users' values; no id is drawn
 
 import msgspec
-from attrs import frozen
 
+from eventflow.core.frozen import frozen
 from eventflow.core.values import JSON
 from eventflow.definition.data.problems import Data, Misfit, Step, gather, misfit
 from eventflow.definition.data.records import Type, fields_of, is_pydantic, is_record

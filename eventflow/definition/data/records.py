@@ -17,8 +17,10 @@ from typing import (
 
 import attrs
 import msgspec
-from attrs import field, frozen
+from attrs import field
 from typing_extensions import ReadOnly, is_typeddict
+
+from eventflow.core.frozen import frozen
 
 Type: TypeAlias = Any
 """Whatever may stand in an annotation."""
