@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from eventflow.core import events as e
+from eventflow.core.ai_stats import AIStats
 from eventflow.core.values import JSON
 
 if TYPE_CHECKING:
-    from eventflow.core.ai_stats import AIStats
     from eventflow.definition.ai import AIHelper
 
 ABOVE = "eventflow.ai"
@@ -22,7 +22,7 @@ ABOVE = "eventflow.ai"
 Load: TypeAlias = Callable[[JSON], Awaitable[JSON]]
 """Gives a value of a history with everything large in its place, such as `Run.load`."""
 
-StatsOf: TypeAlias = Callable[[str], "Awaitable[AIStats]"]
+StatsOf: TypeAlias = Callable[[str], Awaitable[AIStats]]
 """Tells what the calls of a topic came to."""
 
 

@@ -1,6 +1,6 @@
 """Helpers for the stages and the callers of one open runtime, and what their calls came to.
 
-What records calls and adds them up is loaded by whoever calls a model.
+What records calls is loaded with the first helper: most programs call no model.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from eventflow.core import events as e
+from eventflow.core.ai_stats import SEPARATOR, AIStats, Tally, stage_topic
 from eventflow.engine.journal import Journal
 from eventflow.errors import InvalidInput
 from eventflow.runtime.ai import AI, AISource, CallRecorder, default_source
@@ -18,7 +19,6 @@ from eventflow.store.contract import RunQuery
 from eventflow.store.envelope import open_envelope
 
 if TYPE_CHECKING:
-    from eventflow.core.ai_stats import AIStats, Tally
     from eventflow.definition.ai import AIHelper
     from eventflow.runtime.ai_records import CallLog, OutsideCalls
     from eventflow.runtime.log_context import LogContext
@@ -57,10 +57,7 @@ class AICalls:
         self, run_id: str, stage: str, generation: int, attempt: int, keep: Keep
     ) -> "AIHelper":
         """Make the helper of one attempt at a stage."""
-        from eventflow.core.ai_stats import stage_topic  # noqa: PLC0415 - as above
-        from eventflow.runtime.ai_records import AttemptCalls  # noqa: PLC0415 - as above
-
-        recorder = AttemptCalls(self._log, run_id, stage, generation, attempt, keep)
+        recorder = self._log.of_attempt(run_id, stage, generation, attempt, keep)
         return self._helper(stage_topic(run_id, stage), recorder)
 
     def helper(self, topic: str, place: "LogContext | None") -> "AIHelper":
@@ -69,9 +66,6 @@ class AICalls:
         Raises:
             InvalidInput: The topic is no path of names with dots between them.
         """
-        from eventflow.core.ai_stats import SEPARATOR  # noqa: PLC0415 - as above
-        from eventflow.runtime.ai_records import RunCalls  # noqa: PLC0415 - as above
-
         if not all(topic.split(SEPARATOR)):
             raise InvalidInput(
                 f"A topic is a path such as `billing.reports`, with a name before and after each "
@@ -79,7 +73,7 @@ class AICalls:
             )
         if place is None:
             return self._helper(topic, self._outside)
-        return self._helper(topic, RunCalls(self._log, place.run_id, place.stage_id))
+        return self._helper(topic, self._log.of_run(place.run_id, place.stage_id))
 
     def context(self, run_id: str, stage_id: str | None) -> "LogContext":
         """Name a place in the log."""
@@ -89,10 +83,8 @@ class AICalls:
 
     async def stats(
         self, *, topic: str | None = None, run: str | None = None, stage: str | None = None
-    ) -> "AIStats":
+    ) -> AIStats:
         """Add up the calls of one run, or of all runs that have any."""
-        from eventflow.core.ai_stats import Tally  # noqa: PLC0415 - as above
-
         tally = Tally(topic, stage)
         if run is not None:
             tally.add(await self._journal.history(run))
@@ -120,9 +112,7 @@ class AICalls:
 
     @cached_property
     def _outside(self) -> "OutsideCalls":
-        from eventflow.runtime.ai_records import OutsideCalls  # noqa: PLC0415 - as above
-
-        return OutsideCalls(self._log, self._new_id)
+        return self._log.outside_of_runs(self._new_id)
 
     def _helper(self, topic: str, recorder: CallRecorder) -> "AIHelper":
         if self._opened is None:
@@ -130,10 +120,10 @@ class AICalls:
             self._opened = source.open(self._clock.now, self._loop)
         return self._opened.helper(topic, recorder, self._stats_of)
 
-    async def _stats_of(self, topic: str) -> "AIStats":
+    async def _stats_of(self, topic: str) -> AIStats:
         return await self.stats(topic=topic)
 
-    async def _count(self, tally: "Tally", run_ids: Sequence[str]) -> None:
+    async def _count(self, tally: Tally, run_ids: Sequence[str]) -> None:
         for first in range(0, len(run_ids), READ_AT_ONCE):
             some = run_ids[first : first + READ_AT_ONCE]
             histories: dict[str, list[e.Fact]] = {run_id: [] for run_id in some}

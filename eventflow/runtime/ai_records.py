@@ -50,6 +50,25 @@ class CallLog:
                 "The runtime of this helper was closed; use it inside of the `async with` block"
             )
 
+    def of_attempt(
+        self,
+        run_id: str,
+        stage: str,
+        generation: int,
+        attempt: int,
+        keep: Callable[[e.Note], None],
+    ) -> "AttemptCalls":
+        """Record for one attempt at a stage; `keep` keeps a note until its result is appended."""
+        return AttemptCalls(self, run_id, stage, generation, attempt, keep)
+
+    def of_run(self, run_id: str, stage: str | None) -> "RunCalls":
+        """Record for a run, or for a stage of it."""
+        return RunCalls(self, run_id, stage)
+
+    def outside_of_runs(self, new_id: Callable[[], str]) -> "OutsideCalls":
+        """Record in runs that hold nothing else."""
+        return OutsideCalls(self, new_id)
+
     async def record(
         self, run_id: str, call: e.AICalled, place: Callable[[RunState], e.AICalled]
     ) -> None:

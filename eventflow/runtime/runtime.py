@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from attrs import asdict
 from typing_extensions import Unpack
 
+from eventflow.core.ai_stats import AIStats
 from eventflow.core.state import RunState
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.ai import AISource
@@ -36,7 +37,6 @@ from eventflow.store.contract import Store
 from eventflow.store.registry import redact
 
 if TYPE_CHECKING:
-    from eventflow.core.ai_stats import AIStats
     from eventflow.definition.ai import AIHelper
     from eventflow.runtime.annotations import Annotation, AnnotationFilter
     from eventflow.runtime.log_context import LogContext
@@ -385,7 +385,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
 
     async def ai_stats(
         self, *, topic: str | None = None, run: str | None = None, stage: str | None = None
-    ) -> "AIStats":
+    ) -> AIStats:
         """Tell what calls of models came to: under a topic, of a run, of stages with an id.
 
         Raises:

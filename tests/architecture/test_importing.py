@@ -7,7 +7,6 @@ from pathlib import Path
 
 FEW_USE = (
     "eventflow.ai",
-    "eventflow.core.ai_stats",
     "eventflow.definition.ai",
     "eventflow.definition.presets",
     "eventflow.engine.blob_keys",
