@@ -4,8 +4,8 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,9 +53,15 @@ class Session:
             StoreUnavailable: The session is closed, or the database cannot be used.
         """
         self.check_open()
-        call = asyncio.get_running_loop().run_in_executor(self._thread, self._explain, work)
-        call.add_done_callback(_hear)
-        return await asyncio.shield(call)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def tell(call: Future[T]) -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+                loop.call_soon_threadsafe(_hand_over, call, answer)
+
+        self._thread.submit(self._explain, work).add_done_callback(tell)
+        return await answer
 
     async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run a function in one transaction, which commits everything that it writes, or nothing.
@@ -119,10 +125,15 @@ def _identity(place: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _hear(call: asyncio.Future[T]) -> None:
-    """Take note of an error that nobody waits for any more; otherwise Python would tell of it."""
-    if not call.cancelled():
-        call.exception()
+def _hand_over(call: Future[T], answer: asyncio.Future[T]) -> None:
+    """Give what a call came to; if nobody waits for it any more, that is nobody's loss."""
+    if answer.done():
+        return
+    error = call.exception()
+    if error is None:
+        answer.set_result(call.result())
+    else:
+        answer.set_exception(error)
 
 
 @contextmanager
