@@ -14,7 +14,6 @@ from collections.abc import (
 )
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -40,6 +39,7 @@ from eventflow.runtime.execution import Execution, JobLost, Report
 from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
 from eventflow.runtime.logs import log_failure, logger
+from eventflow.runtime.looking import Look
 from eventflow.runtime.renewing import Renewals
 from eventflow.runtime.reporting import Claimer, Reporter
 from eventflow.runtime.room import Room
@@ -51,8 +51,6 @@ from eventflow.runtime.values import Values
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import DueJob
 
-CROWDED = timedelta(seconds=10)
-HOLD = 1.0
 MOST_THREADS = 10_000
 HEEDED_WITHIN = 1.0
 """Seconds of real time that a cancelled job has to come to its end."""
@@ -117,7 +115,9 @@ class Worker:
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
         self._broken = Broken(tools.clock)
         self._reporting: set[asyncio.Task[Any]] = set()
-        self._crowded_until = tools.clock.now()
+        self._look = Look(
+            tools.journal.store, tools.clock, tools.catalog, self._leases, self._broken
+        )
 
     async def run(self) -> None:
         """Work until `stop`; a store that is away is waited for, never taken for an empty one."""
@@ -135,9 +135,9 @@ class Worker:
         async with self._beside(self._leases.keep()):
             try:
                 while True:
-                    due = [job for job in await find() if self._may_claim(job)]
-                    outcomes = await self._claim_surely(due[: self._room.free])
-                    begun = self._begin_all(outcomes)
+                    due = [job for job in await find() if self._look.may_claim(job)]
+                    outcomes = await self._claim_all(due[: self._room.free])
+                    begun = _claimed(outcomes)
                     while self._jobs:
                         await asyncio.wait(self._jobs)
                     if not begun and None not in outcomes:
@@ -157,14 +157,8 @@ class Worker:
         """
         if not self._room.spare:
             return await self._journal.create(run_id, work, actor=actor, key=key)
-        # A task of its own: what was claimed must be known here, whatever becomes of the caller.
         created: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        creating = asyncio.create_task(
-            self._create(created, run_id, work, actor, key), name="eventflow job"
-        )
-        creating.add_done_callback(lambda _: created.cancel())  # if it never came to an answer
-        self._reporting.add(creating)
-        self._take(creating)
+        self._take_reporting(self._create(created, run_id, work, actor, key), created)
         return await created
 
     @property
@@ -243,53 +237,37 @@ class Worker:
         if room <= 0:
             self._room.backlog = True  # nobody knows, so whoever has room next looks first
             return 0
-        with self._room.promise(room) as promise:
-            sound = await self._find(room)
-            promise.jobs = len(sound)
-            self._room.backlog = len(sound) >= room
-            outcomes = await self._claim_all(sound)
+        with self._room.promise(room):
+            due = await self._look.find(room)
+        self._room.backlog = len(due) >= room
+        outcomes = await self._claim_all(due)
         if any(outcome is not None and not outcome.events for outcome in outcomes):
-            self._crowded_until = self._clock.now() + CROWDED
-        return self._begin_all(outcomes)
-
-    def _may_claim(self, job: DueJob) -> bool:
-        """Pass over runs that cannot be read, and over leases that may be over for no fault."""
-        return not self._broken.holds(job) and (self._leases.trusted() or not job.leased)
-
-    async def _find(self, room: int) -> list[DueJob]:
-        """Look beyond what is passed over, until there is a job for each place or no more."""
-        limit = room + len(self._broken)
-        due = await self._look(limit)
-        while True:
-            sound = [job for job in due if self._may_claim(job)][:room]
-            if len(sound) == room or len(due) < limit:
-                return sound
-            limit *= 2
-            stages = self._tools.catalog.claimable()
-            due = await self._journal.store.due(self._clock.now(), stages, limit)
-
-    async def _look(self, limit: int) -> list[DueJob]:
-        """List what is due; after a lost race, ask the store to keep it from others a while."""
-        now = self._clock.now()
-        stages = self._tools.catalog.claimable()
-        if now >= self._crowded_until:
-            return await self._journal.store.due(now, stages, limit)
-        return await self._journal.store.due(now, stages, limit, hold=HOLD)
+            self._look.lost_a_race()
+        return _claimed(outcomes)
 
     async def _claim_all(self, due: Sequence[DueJob]) -> list[Outcome | None]:
-        return await asyncio.gather(*(self._claim(job) for job in due))
+        """Begin to claim jobs; those that are claimed are done while this waits for the others."""
+        claims = [self._begin_claim(job) for job in due]
+        if claims:
+            await asyncio.wait(claims)
+        return [None if claim.cancelled() else claim.result() for claim in claims]
 
-    async def _claim_surely(self, due: Sequence[DueJob]) -> list[Outcome | None]:
-        """Claim jobs; what is claimed when this was cancelled already is given back."""
-        claiming = asyncio.ensure_future(self._claim_all(due))
+    def _begin_claim(self, due: DueJob) -> asyncio.Future[Outcome | None]:
+        claimed: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        self._take_reporting(self._claim_and_do(due, claimed), claimed)
+        return claimed
+
+    async def _claim_and_do(self, due: DueJob, claimed: asyncio.Future[Outcome | None]) -> None:
+        """Claim a job, tell who waits for that, and do it."""
+        claiming = self._undisturbed()
         try:
-            return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            self.abandon()
-            await asyncio.wait({claiming}, timeout=HEEDED_WITHIN)
-            if claiming.done():
-                self._begin_all(claiming.result())
-            raise
+            outcome = await self._claim(due)
+        finally:
+            self._reporting.discard(claiming)
+        if not claimed.done():
+            claimed.set_result(outcome)
+        if outcome is not None:
+            await self._do_all(self._go_on(outcome))
 
     async def _claim(self, due: DueJob) -> Outcome | None:
         """Claim one job; a run that cannot be read is reported once and left alone."""
@@ -312,19 +290,15 @@ class Worker:
         self._broken.discard(due.run_id)
         return outcome
 
-    def _begin_all(self, outcomes: Iterable[Outcome | None]) -> int:
-        return sum(self._begin(outcome) for outcome in outcomes if outcome is not None)
+    def _take_reporting(self, work: Coroutine[Any, Any, None], told: asyncio.Future[Any]) -> None:
+        """Begin what appends, tells of it, and goes on with what was claimed along.
 
-    def _begin(self, outcome: Outcome) -> int:
-        """Begin every job that an append has claimed for this worker; tell how many."""
-        jobs = self._jobs_of(outcome)
-        self._begin_jobs(jobs)
-        return len(jobs)
-
-    def _begin_jobs(self, jobs: Iterable[Job]) -> None:
-        for job in jobs:
-            self._leases.add(job)
-            self._take(asyncio.create_task(self._do_all(job), name="eventflow job"))
+        A task of its own: what was claimed must be known here, whatever becomes of who waits.
+        """
+        task = asyncio.create_task(work, name="eventflow job")
+        task.add_done_callback(lambda _: told.cancel())  # if it never came to an answer
+        self._reporting.add(task)
+        self._take(task)
 
     def _take(self, task: asyncio.Task[Any]) -> None:
         """Let a task have one of the worker's places until it is done."""
@@ -403,7 +377,9 @@ class Worker:
         first, *others = self._jobs_of(outcome) or (None,)
         if first is not None:
             self._leases.add(first)
-        self._begin_jobs(others)
+        for job in others:
+            self._leases.add(job)
+            self._take(asyncio.create_task(self._do_all(job), name="eventflow job"))
         return first
 
     async def _do(self, job: Job) -> Outcome | None:
@@ -483,3 +459,13 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - also of the application's catalog
                 logger().warning("worker.scan_failed", error=str(error))
             await self._clock.sleep(self._tools.settings.poll_interval)
+
+
+def _claimed(outcomes: Iterable[Outcome | None]) -> int:
+    """Count the jobs that were claimed; to look at one may also fail its run."""
+    return sum(
+        isinstance(event, e.JobClaimed)
+        for outcome in outcomes
+        if outcome is not None
+        for event in outcome.events
+    )
