@@ -5,7 +5,11 @@ import asyncio
 import pytest
 
 import eventflow as ef
+from eventflow.engine.journal import Journal
 from eventflow.errors import RuntimeNotOpen
+from eventflow.runtime.identifiers import new_id
+from eventflow.runtime.waking import Waker
+from eventflow.testing.builders import Author
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -85,6 +89,24 @@ async def test_a_run_that_another_process_cancels_is_over_for_who_waits_where_it
     await clock.advance(2)
     with pytest.raises(ef.RunCancelled):
         await result
+
+
+async def test_what_was_passed_over_is_looked_at_once_its_job_has_left_this_process(
+    clock: ManualClock, store: ObservedStore
+) -> None:
+    """Who held a job of a run hears of its end by others as soon as that job is over."""
+    author = Author()
+    await store.append([author.create()])
+    waker = Waker(Journal(clock.watch(store), new_id), clock, poll_interval=1.0)
+    waker.held = lambda run_id: run_id == author.run_id
+    with waker.follow(author.run_id, to_the_end=True) as follower:
+        await clock.settle()
+        await store.append([author.cancel()])
+        await clock.advance(5)
+        assert not follower.changed.is_set()
+        waker.let_go(author.run_id)
+        assert follower.changed.is_set()
+    await waker.close()
 
 
 async def test_nobody_follows_a_run_beyond_the_close_of_the_runtime(

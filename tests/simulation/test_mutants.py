@@ -16,7 +16,6 @@ RARE = {
     "uncounted checks": 239,
     "foreign claims": 317,
     "kept jobs": 144,
-    "unheard ends": 431,
 }
 """The first seeds that found bugs of rare occasions: tried before all others, to save time."""
 

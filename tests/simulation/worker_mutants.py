@@ -30,10 +30,18 @@ def foreign_claims(_: Any) -> Any:
     return jobs_of
 
 
-@mutant("eventflow.runtime.worker:Worker._begin")
+@mutant("eventflow.runtime.worker:Worker._go_on")
 def repeated_jobs(sound: Any) -> Any:
     """A job is begun twice."""
-    return lambda worker, outcome: sound(worker, outcome) + sound(worker, outcome)
+
+    def go_on(worker: Any, outcome: Any) -> Any:
+        job = sound(worker, outcome)
+        again = sound(worker, outcome)
+        if again is not None:
+            worker._take(asyncio.create_task(worker._do_all(again)))
+        return job
+
+    return go_on
 
 
 @mutant("eventflow.runtime.room:Room.free")
@@ -178,9 +186,3 @@ def results_too_early(sound: Any) -> Any:
         return await sound(run, timeout)
 
     return result
-
-
-@mutant("eventflow.runtime.waking:Waker.let_go")
-def unheard_ends(_: Any) -> Any:
-    """What others append of a run is not looked at once its job has left this process."""
-    return always(None)
