@@ -251,8 +251,6 @@ class Run:
         if not is_id(name):
             raise InvalidInput(f"{name!r:.300} cannot be the name of a signal; give {ID_RULE}")
         shared = self._shared
-        if not is_id(name):
-            raise InvalidInput(f"{name!r:.300} cannot be the name of a signal; give {ID_RULE}")
         kept = Kept(shared.values)
 
         def decide(state: RunState) -> Draft:

@@ -30,6 +30,7 @@ Connect: TypeAlias = Callable[[str], Awaitable[T]]
 
 _HIDDEN = "***"
 _SECRET = re.compile(r"pass|pwd|secret|token|key|credential", re.IGNORECASE)
+_ODD_PORT = re.compile(r"(?<=[^\[:,]):(?!\d*(?:,|$))[^,\]]*(?=,|$)")
 _PARAMETER = re.compile(r"([^?&\s=]+)=([^&\s]*)")
 
 
@@ -112,7 +113,7 @@ def redact(url: str) -> str:
     """Hide what is secret in a URL, for logs and errors; rather too much than too little."""
     scheme, separator, rest = url.partition("://")
     if separator:
-        return f"{scheme}://{_without_password(_without_secrets(rest))}"
+        return f"{scheme}://{_without_odd_ports(_without_password(_without_secrets(rest)))}"
     credentials, at, place = url.rpartition("@")
     return _without_secrets(f"{_HIDDEN}@{place}" if at and ":" in credentials else url)
 
@@ -137,6 +138,13 @@ def _entry_points(group: str) -> "EntryPoints":
     from importlib.metadata import entry_points  # noqa: PLC0415 - it loads email and zipfile
 
     return entry_points(group=group)
+
+
+def _without_odd_ports(rest: str) -> str:
+    """Hide what stands where a port belongs: a password, if somebody forgot the `@` behind it."""
+    place, slash, path = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    return f"{user}{at}{_ODD_PORT.sub(f':{_HIDDEN}', hosts)}{slash}{path}"
 
 
 def _without_password(rest: str) -> str:

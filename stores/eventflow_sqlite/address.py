@@ -53,11 +53,11 @@ def _path(url: str, parts: SplitResult) -> str:
     if parts.scheme != "sqlite":
         raise ValueError(f"a SQLite URL begins with sqlite://, not {parts.scheme!r}")
     if ":memory:" in url:
-        raise ValueError(f"{url!r} keeps nothing; a log in memory is the store memory://")
+        raise ValueError("it keeps nothing; a log in memory is the store memory://")
     path = unquote(parts.path.removeprefix("/"))
     if parts.netloc or parts.fragment or not path or "\0" in path:
         raise ValueError(
-            f"{url!r} names no database file; write sqlite:///relative.db or "
+            "it names no database file; write sqlite:///relative.db or "
             "sqlite:////absolute.db, with ? as %3F and # as %23 in a name"
         )
     return path
