@@ -46,7 +46,7 @@ BEGIN
         json_extract(value, '$[3]'),
         json_extract(value, '$[4]'),
         json_extract(value, '$[5]'),
-        json_extract(value, '$[6]'),
+        replace(json_extract(value, '$[6]'), new.nul, char(0)),
         json_extract(value, '$[7]'),
         json_extract(value, '$[8]'),
         json_extract(value, '$[9]'),
@@ -67,7 +67,7 @@ BEGIN
         status = json_extract(value, '$[1]'),
         generation = json_extract(value, '$[2]'),
         version = json_extract(value, '$[3]'),
-        fingerprint = json_extract(value, '$[4]'),
+        fingerprint = replace(json_extract(value, '$[4]'), new.nul, char(0)),
         started_at = json_extract(value, '$[5]'),
         ended_at = json_extract(value, '$[6]'),
         ai = json_extract(value, '$[7]')
