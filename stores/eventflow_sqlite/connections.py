@@ -27,6 +27,7 @@ def connect_writer(address: Address) -> sqlite3.Connection:
         connection.execute("PRAGMA fullfsync = ON")  # macOS has a weaker fsync, too
         connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         connection.execute("PRAGMA cache_size = -32000")
+        connection.execute("PRAGMA temp_store = MEMORY")  # a large append needs no other file
         connection.executescript(script())
         connection.execute("PRAGMA busy_timeout = 0")  # `transaction` waits, in its own way
     except BaseException:

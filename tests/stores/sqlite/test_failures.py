@@ -65,6 +65,48 @@ async def test_a_full_disk_keeps_what_there_was(store: SQLiteStore) -> None:
     assert await store.append(batch) == [Appended(2, 4), Appended(2, 6)]
 
 
+APPEND = """
+import asyncio, sys
+from eventflow.testing.builders import Author
+from eventflow_sqlite import connect
+
+async def main():
+    store = await connect(sys.argv[1])
+    authors = [Author() for _ in range(5_000)]
+    for begin in range(0, 5_000, 500):
+        await store.append([author.create() for author in authors[begin : begin + 500]])
+    await store.append([author.claim() for author in authors[::10]])
+    await store.append([author.note("x" * 10_000) for author in authors[::10]])
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SQLite looks for temporary folders elsewhere")
+async def test_a_large_append_needs_no_room_elsewhere(url: str, tmp_path: Path) -> None:
+    """Where no temporary files can be made, batches of any size are appended all the same."""
+    folder = tmp_path / "temporary"
+    unused = forget_use(folder)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", APPEND, url, env=os.environ | {"SQLITE_TMPDIR": str(folder)}
+    )
+    assert await process.wait() == 0
+    assert last_use(folder) == unused
+
+
+def forget_use(folder: Path) -> int:
+    """Make a folder; give the time at which it was last written, which is long ago."""
+    folder.mkdir()
+    os.utime(folder, (0, 0))
+    return last_use(folder)
+
+
+def last_use(folder: Path) -> int:
+    """Tell when a file was last made or removed in a folder."""
+    return folder.stat().st_mtime_ns
+
+
 async def limit(store: SQLiteStore, pages: int) -> None:
     """Let the file grow to so many pages, as a full disk would."""
     await store._writer.run(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchall())
