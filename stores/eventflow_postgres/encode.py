@@ -36,7 +36,15 @@ PLACES = ", ".join(
 )
 """Where the append function takes what `arrays` gives."""
 
-_json = msgspec.json.Encoder()
+
+def _plain(text: object) -> str:
+    """Give a text whose class is the application's own, which JSON does not know, as it is."""
+    if not isinstance(text, str):
+        raise NotImplementedError
+    return str.__str__(text)
+
+
+_json = msgspec.json.Encoder(enc_hook=_plain)
 _sorted_json = msgspec.json.Encoder(order="sorted")
 
 _escapes = re.compile(r'\\(["\\]|u....|.)')

@@ -25,7 +25,16 @@ _APPEND = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8
 _ESCAPED_NUL = "\\u0000"
 _STAND_INS = range(0xE000, 0x110000)
-_json = msgspec.json.Encoder()
+
+
+def _plain(text: object) -> str:
+    """Give a text whose class is the application's own, which JSON does not know, as it is."""
+    if not isinstance(text, str):
+        raise NotImplementedError
+    return str.__str__(text)
+
+
+_json = msgspec.json.Encoder(enc_hook=_plain)
 
 
 class _Bytes:
