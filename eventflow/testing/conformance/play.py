@@ -132,7 +132,7 @@ class _Batch:
                 case Clash():
                     batch += self._clash(part)
                 case Repeat():
-                    batch += self._repeat(part)
+                    batch += self._repeat(part, batch)
                 case _:
                     assert_never(part)
         return batch
@@ -165,10 +165,11 @@ class _Batch:
             )
         ]
 
-    def _repeat(self, part: Repeat) -> list[Operation]:
-        if part.back > len(self._play.given):
+    def _repeat(self, part: Repeat, batch: list[Operation]) -> list[Operation]:
+        given = [*self._play.given, *batch]
+        if part.back > len(given):
             return []
-        operation = self._play.given[-part.back]
+        operation = given[-part.back]
         self._uncertain.add(operation.run_id)
         return [operation]
 

@@ -10,11 +10,17 @@ from eventflow.core.values import JSON, Status
 from eventflow.store.contract import RunQuery
 from eventflow.testing.builders import at
 
-RUNS = ("run-1", "run-2", "RUN-1", "run-3", "run-4")
+RUNS = ("run-1", "run-2", "RUN-1", "run-3", 'NULL,{"\\\n}')
 WORKFLOWS = (("one", (("a",),)), ("two", (("b", "a"), ("c",))))
 PRIORITIES = (5, 5, 1, 10)
 PRICES = (None, Decimal("0.1"), Decimal("0.000000000000000000001"))
-METADATA: tuple[dict[str, JSON], ...] = ({}, {"k": 1}, {"k": True}, {"k": {"b": 1, "a": [None]}})
+METADATA: tuple[dict[str, JSON], ...] = (
+    {},
+    {"k": 1},
+    {"k": True},
+    {"k": {"b": 1, "a": [None]}},
+    {"k": "\0"},
+)
 
 
 @frozen
@@ -89,7 +95,7 @@ Step: TypeAlias = Append | Due | Renew | ListRuns | Read
 _runs = st.sampled_from(RUNS)
 _stages = st.sampled_from("abc")
 _seconds = st.sampled_from([0.0, -5.0, 0.000001, 1.0, 2.0, 30.0, 60.0, 90.0, 1_000_000.0])
-_keys = st.sampled_from([None, None, None, "", "key", "KEY"])
+_keys = st.sampled_from([None, None, None, "", "key", "KEY", "key\0"])
 _writes = st.builds(Write, _runs, st.integers(0, 11), _keys)
 _parts = (
     _writes
