@@ -22,7 +22,7 @@ Batch: TypeAlias = Sequence[str | bytes]
 """What is written at once, as the columns of the view `batch` hold it."""
 
 _APPEND = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8
+_CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8  # Python has no name for it
 _ESCAPED_NUL = "\\u0000"
 _STAND_INS = range(0xE000, 0x110000)
 
