@@ -27,7 +27,7 @@ else:
 def _shown(self: attrs.AttrsInstance) -> str:
     """Write data as `attrs` would: the class, and the fields that are not left out."""
     fields = [
-        f"{field.name}={getattr(self, field.name)!r}"
+        f"{field.name}={(repr if field.repr is True else field.repr)(getattr(self, field.name))}"
         for field in attrs.fields(type(self))
         if field.repr
     ]

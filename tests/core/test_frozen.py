@@ -46,6 +46,7 @@ def test_it_reads_as_attrs_would_write_it() -> None:
         x: int
         label: str = "origin"
         secret: str = field(default="", repr=False)
+        masked: str = field(default="key", repr=lambda _: "***")
         _private: tuple[int, ...] = field(factory=tuple)
 
     @frozen
@@ -53,9 +54,10 @@ def test_it_reads_as_attrs_would_write_it() -> None:
         x: int
         label: str = "origin"
         secret: str = field(default="", repr=False)
+        masked: str = field(default="key", repr=lambda _: "***")
         _private: tuple[int, ...] = field(factory=tuple)
 
-    assert repr(Ours(1)) == "Ours(x=1, label='origin', _private=())"
+    assert repr(Ours(1)) == "Ours(x=1, label='origin', masked=***, _private=())"
     assert repr(Ours(1)).removeprefix("Ours") == repr(Theirs(1)).removeprefix("Theirs")
     assert repr(Outer.Inner(Point(2))) == "Outer.Inner(point=Point(x=2))"
 
