@@ -22,6 +22,7 @@ from eventflow.core.commands import ReleaseJob
 from eventflow.core.decide import draft
 from eventflow.core.draft import Draft
 from eventflow.core.frozen import frozen
+from eventflow.core.stage import StageState
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal, Outcome
 from eventflow.errors import (
@@ -133,19 +134,15 @@ class Worker:
         """Do the jobs that `find` lists, until it lists none that can be had; tell how many."""
         done = 0
         async with self._beside(self._leases.keep()):
-            try:
-                while True:
-                    due = [job for job in await find() if self._look.may_claim(job)]
-                    outcomes = await self._claim_all(due[: self._room.free])
-                    begun = _claimed(outcomes)
-                    while self._jobs:
-                        await asyncio.wait(self._jobs)
-                    if not begun and None not in outcomes:
-                        return done
-                    done += begun
-            finally:
-                self.abandon()
-                await self._let_jobs_end()
+            while True:
+                due = [job for job in await find() if self._look.may_claim(job)]
+                outcomes = await self._claim_all(due[: self._room.free])
+                begun = _claimed(outcomes)
+                while self._jobs:
+                    await asyncio.wait(self._jobs)
+                if not begun and None not in outcomes:
+                    return done
+                done += begun
 
     async def create(
         self, run_id: str, work: Draft, *, actor: str | None, key: str | None
@@ -180,24 +177,31 @@ class Worker:
     def abandon(self) -> None:
         """Cancel the jobs in hand and give them back; results that are under way still count."""
         self.stop()
-        self._abandoned.set()
-        for job in self._jobs - self._reporting:
-            job.cancel()
+        if not self._abandoned.is_set():  # whoever is giving back is left to it
+            self._abandoned.set()
+            for job in self._jobs - self._reporting:
+                job.cancel()
 
     @asynccontextmanager
     async def _beside(self, *helpers: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
-        """Keep helpers going, and an eye on what this process appends, while jobs are done."""
+        """Keep helpers going, and an eye on what this process appends, while jobs are done.
+
+        Whatever is in hand at the end, as when somebody has cancelled this task, is given back.
+        """
         self._journal.observers.append(self._notice)
         tasks = [asyncio.create_task(helper) for helper in helpers]
         try:
             yield
         finally:
-            self._room.closed = True  # also when somebody has cancelled this task
-            self._journal.observers.remove(self._notice)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self.abandon()
+            try:
+                await self._let_jobs_end()
+            finally:
+                self._journal.observers.remove(self._notice)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _work(self) -> None:
         outage = Outage("worker", self._clock, self._stopped)
@@ -229,7 +233,7 @@ class Worker:
         while left := self._leases.jobs():
             for job in left:
                 await self._give_back(job)
-                self._leases.remove(job)
+                self._let_go(job)
 
     async def _claim_due(self) -> int:
         """Claim as many due jobs as there is room for, and begin them; tell how many."""
@@ -239,6 +243,8 @@ class Worker:
             return 0
         with self._room.promise(room):
             due = await self._look.find(room)
+        if self._room.closed:
+            return 0
         self._room.backlog = len(due) >= room
         outcomes = await self._claim_all(due)
         if any(outcome is not None and not outcome.events for outcome in outcomes):
@@ -266,8 +272,10 @@ class Worker:
             self._reporting.discard(claiming)
         if not claimed.done():
             claimed.set_result(outcome)
-        if outcome is not None:
-            await self._do_all(self._go_on(outcome))
+        job = None if outcome is None else self._go_on(outcome)
+        if job is None:  # the place was never taken, so nobody has waited for it
+            self._jobs.discard(claiming)
+        await self._do_all(job)
 
     async def _claim(self, due: DueJob) -> Outcome | None:
         """Claim one job; a run that cannot be read is reported once and left alone."""
@@ -344,27 +352,16 @@ class Worker:
                 )
 
     def _jobs_of(self, outcome: Outcome) -> Sequence[Job]:
-        """Give the jobs of the claims in an append that still hold.
-
-        An append whose answer was lost may be found again when others have taken over what it
-        claimed: their claims are not this worker's.
-        """
+        """Give the jobs of the claims in an append that still hold."""
         workflow = self._tools.catalog.get(outcome.state.workflow_id)
-        claims = [
-            (version, outcome.state.stages.get(event.stage))
-            for version, event in enumerate(outcome.events, start=outcome.first)
-            if isinstance(event, e.JobClaimed)
-        ]
-        return [
-            Job(outcome.state, stage, token, workflow)
-            for token, stage in claims
-            if stage is not None and stage.claim is not None and stage.claim.token == token
-        ]
+        return [Job(outcome.state, stage, token, workflow) for token, stage in _claims(outcome)]
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._jobs.discard(task)
-        if self._room.backlog or self._room.closed:
-            self._room.look_again.set()
+        """Free the place of a task, and look for who may have waited for it."""
+        if task in self._jobs:
+            self._jobs.remove(task)
+            if self._room.backlog or self._room.closed:
+                self._room.look_again.set()
 
     async def _do_all(self, job: Job | None) -> None:
         """Do a job, and the one that was claimed with its result, which takes its place."""
@@ -400,9 +397,13 @@ class Worker:
             log_failure("stage.not_reported", error, run_id=job.run.run_id, stage=job.state.id)
             return None
         finally:
-            self._leases.remove(job)
-            self._tools.waker.let_go(job.run.run_id)
+            self._let_go(job)
         return outcome
+
+    def _let_go(self, job: Job) -> None:
+        """Look after a job no more, and let those who follow its run know."""
+        self._leases.remove(job)
+        self._tools.waker.let_go(job.run.run_id)
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
         """Report a result; the stage fails if it came to something that no event can hold."""
@@ -461,11 +462,24 @@ class Worker:
             await self._clock.sleep(self._tools.settings.poll_interval)
 
 
+def _claims(outcome: Outcome) -> list[tuple[int, StageState]]:
+    """Give the claims in an append that still hold, each as its token and its stage.
+
+    An append whose answer was lost may be found again when others have taken over what it
+    claimed: their claims are not this worker's.
+    """
+    claims = [
+        (version, outcome.state.stages.get(event.stage))
+        for version, event in enumerate(outcome.events, start=outcome.first)
+        if isinstance(event, e.JobClaimed)
+    ]
+    return [
+        (token, stage)
+        for token, stage in claims
+        if stage is not None and stage.claim is not None and stage.claim.token == token
+    ]
+
+
 def _claimed(outcomes: Iterable[Outcome | None]) -> int:
     """Count the jobs that were claimed; to look at one may also fail its run."""
-    return sum(
-        isinstance(event, e.JobClaimed)
-        for outcome in outcomes
-        if outcome is not None
-        for event in outcome.events
-    )
+    return sum(len(_claims(outcome)) for outcome in outcomes if outcome is not None)

@@ -54,6 +54,51 @@ async def test_a_claim_that_is_under_way_is_given_back(
         assert (await types(run))[-2:] == ["job.claimed", "lease.expired"]
 
 
+async def test_what_a_look_finds_that_was_under_way_is_left_for_others(
+    store: ObservedStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stops while the store lists what is due claims nothing of it any more."""
+    slow = Slow(clock)
+    due, answered = store.due, asyncio.Event()
+
+    async def answer_late(*asked: Any) -> list[DueJob]:  # noqa: ANN401
+        await answered.wait()
+        return await due(*asked)
+
+    async with ef.Runtime(store, [slow.workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        monkeypatch.setattr(store, "due", answer_late)
+        await runtime.start()
+        await clock.settle()
+        stopping = asyncio.create_task(runtime.stop())
+        await clock.settle()
+        answered.set()
+        await clock.settle()
+        await stopping
+        assert await types(run) == ["run.created", "stage.scheduled"]
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_a_worker_that_somebody_cancels_gives_back_what_it_had_in_hand(
+    store: ObservedStore, clock: ManualClock, *, claimed: bool
+) -> None:
+    """Nobody would renew the leases of its jobs, also not of one whose claim is under way."""
+    slow = Slow(clock)
+    async with ef.Runtime(store, [slow.workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        if not claimed:
+            store.gate.clear()
+        await runtime.start()
+        await clock.settle()
+        (working,) = [each for each in asyncio.all_tasks() if each.get_name() == "eventflow worker"]
+        working.cancel()
+        await clock.settle()
+        store.gate.set()
+        await asyncio.wait({working})
+        assert slow.under_way == []
+        assert (await types(run))[-2:] == ["job.claimed", "lease.expired"]
+
+
 async def test_what_was_claimed_along_with_a_last_result_is_given_back(
     store: ObservedStore, clock: ManualClock
 ) -> None:

@@ -1,6 +1,8 @@
 """Waking up: whoever waits for a run hears of its end, whatever the store does meanwhile."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -9,6 +11,7 @@ from eventflow.engine.journal import Journal
 from eventflow.errors import RuntimeNotOpen
 from eventflow.runtime.identifiers import new_id
 from eventflow.runtime.waking import Waker
+from eventflow.store.contract import Operation, Verdict
 from eventflow.testing.builders import Author
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
@@ -107,6 +110,48 @@ async def test_what_was_passed_over_is_looked_at_once_its_job_has_left_this_proc
         waker.let_go(author.run_id)
         assert follower.changed.is_set()
     await waker.close()
+
+
+async def test_a_job_that_is_given_back_for_code_that_heeds_nothing_has_left_this_process(
+    clock: ManualClock, store: ObservedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process cancels the run while it is given back; who waits for it hears of that."""
+    deaf = True
+
+    @ef.stage
+    async def hears_nothing(ctx: ef.StageContext[int]) -> int:
+        while deaf:
+            with suppress(asyncio.CancelledError):
+                await clock.sleep(3600)
+        return ctx.input
+
+    workflow = ef.define_workflow("w", input=int).pipe(hears_nothing).build()
+    monkeypatch.setattr("eventflow.runtime.worker.HEEDED_WITHIN", 0.01)
+    async with (
+        ef.Runtime(store, [workflow], clock=clock) as runtime,
+        ef.Runtime(store, [workflow], clock=clock) as other,
+    ):
+        await runtime.start()
+        await clock.settle()
+        run = await runtime.create_run("w", 1)
+        result = asyncio.create_task(run.result())
+        await clock.settle()
+        append = store.append
+
+        async def cancel_first(operations: Sequence[Operation]) -> list[Verdict]:
+            monkeypatch.setattr(store, "append", append)
+            await other.run(run.id).cancel()
+            await clock.settle()
+            return await append(operations)
+
+        monkeypatch.setattr(store, "append", cancel_first)
+        await runtime.stop(grace=0)
+        await clock.settle()
+        deaf = False
+        assert result.done()
+        with pytest.raises(ef.RunCancelled):
+            await result
+        await clock.advance(3600)
 
 
 async def test_nobody_follows_a_run_beyond_the_close_of_the_runtime(

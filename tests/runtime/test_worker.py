@@ -10,7 +10,7 @@ from attrs import evolve
 from structlog.testing import capture_logs
 
 import eventflow as ef
-from eventflow.store.contract import Operation, Verdict
+from eventflow.store.contract import DueJob, Operation, Verdict
 from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
@@ -276,3 +276,27 @@ async def test_a_run_is_not_given_up_for_one_mistake_of_the_store(
     await clock.run_until(run.result(timeout=600))
     assert mistakes == 0
     assert clock.now() - began < timedelta(seconds=70)
+
+
+async def test_a_job_that_is_never_to_be_had_keeps_no_worker_busy(
+    open_runtime: Open,
+    clock: ManualClock,
+    store: ObservedStore,
+    steps: Steps,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A row that is not what its run says is looked at once in a while, and no more often."""
+    runtime = await open_runtime(steps.workflow, concurrency=1, job_poll_interval=1.0)
+    run = await runtime.create_run("w", "x")
+    await run.cancel()
+    looks = 0
+
+    async def list_it_still(*asked: Any) -> list[DueJob]:  # noqa: ANN401
+        nonlocal looks
+        looks += 1
+        return [DueJob(run.id, "a", version=2, token=0, leased=False)]
+
+    monkeypatch.setattr(store, "due", list_it_still)
+    await runtime.start()
+    await clock.advance(5)
+    assert looks < 10

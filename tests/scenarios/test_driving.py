@@ -1,10 +1,13 @@
 """Applications that drive the engine themselves: step by step, without a worker."""
 
+import asyncio
+
 import pytest
 
 import eventflow as ef
 from eventflow.runtime import driving
 from eventflow.testing.clock import ManualClock
+from tests.engine.observed import ObservedStore
 from tests.scenarios.conftest import Open
 from tests.scenarios.steps import ARITHMETIC, double, types
 from tests.scenarios.test_suspension import Provider, batch_stage
@@ -94,3 +97,21 @@ async def test_a_sleep_ends_in_a_poll(open_runtime: Open, clock: ManualClock) ->
     assert await clock.run_until(runtime.poll_suspended_stages()) == 2
     assert [(await run.state()).output for run in runs] == [None, 3]
     assert (await clock.run_until(runtime.transition_run(runs[0].id))).output == 7
+
+
+async def test_a_check_that_was_taken_away_before_it_was_made_does_not_count(
+    clock: ManualClock,
+) -> None:
+    """The answer to its claim is lost, and the run is cancelled before the claim is found again."""
+    store = ObservedStore()
+    stage = batch_stage(Provider(clock, seconds=0))
+    workflow = ef.define_workflow("w", input=int).pipe(stage).build()
+    async with ef.Runtime(clock.watch(store), [workflow], clock=clock) as runtime:
+        run = await runtime.create_run("w", 1)
+        await clock.run_until(runtime.transition_run(run.id))
+        await clock.advance(30)
+        store.lost_answers = 1
+        polling = asyncio.create_task(runtime.poll_suspended_stages())
+        await clock.settle()
+        assert await run.cancel()
+        assert await clock.run_until(polling) == 0
