@@ -191,6 +191,7 @@ class Waker:
     async def _watch_store(self) -> None:
         """Watch until another task does, or none: a store may lose the cancellation of a wait."""
         outage = Outage("waking", self._clock)
+        await asyncio.sleep(0)  # a loop with eager tasks begins this before `_start` knows it
         while self._watch is asyncio.current_task():
             try:
                 newest = await self._journal.store.wait(self._position, self._poll_interval)

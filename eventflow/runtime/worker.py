@@ -303,15 +303,25 @@ class Worker:
 
         A task of its own: what was claimed must be known here, whatever becomes of who waits.
         """
-        task = asyncio.create_task(work, name="eventflow job")
+        task = self._take(work)
         task.add_done_callback(lambda _: told.cancel())  # if it never came to an answer
         self._reporting.add(task)
-        self._take(task)
 
-    def _take(self, task: asyncio.Task[Any]) -> None:
-        """Let a task have one of the worker's places until it is done."""
+    def _take(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let a task have one of the worker's places until it is done.
+
+        No factory of tasks is asked for it: an eager one would begin it before it has its place.
+        """
+        loop = asyncio.get_running_loop()
+        begin = (
+            loop.create_task
+            if loop.get_task_factory() is None
+            else partial(asyncio.Task, loop=loop)
+        )
+        task: asyncio.Task[None] = begin(work, name="eventflow job")
         self._jobs.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def _create(
         self,
@@ -327,7 +337,7 @@ class Worker:
             outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
         except Exception as error:  # noqa: BLE001 - who waits gets it
             if isinstance(error, StoreUnavailable):
-                self._take(asyncio.create_task(self._disclaim(work)))
+                self._take(self._disclaim(work))
             if not created.done():
                 created.set_exception(error)
             return
@@ -358,6 +368,7 @@ class Worker:
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         """Free the place of a task, and look for who may have waited for it."""
+        self._reporting.discard(task)  # if it was cancelled before it began
         if task in self._jobs:
             self._jobs.remove(task)
             if self._room.backlog or self._room.closed:
@@ -376,7 +387,7 @@ class Worker:
             self._leases.add(first)
         for job in others:
             self._leases.add(job)
-            self._take(asyncio.create_task(self._do_all(job), name="eventflow job"))
+            self._take(self._do_all(job))
         return first
 
     async def _do(self, job: Job) -> Outcome | None:

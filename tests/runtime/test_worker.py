@@ -15,6 +15,8 @@ from eventflow.testing.clock import ManualClock
 from tests.engine.observed import ObservedStore
 from tests.runtime.conftest import Open
 
+EAGER: Any = getattr(asyncio, "eager_task_factory", None)
+
 
 class Steps:
     """A workflow of three stages in a row, each taking a second, and what was executed."""
@@ -300,3 +302,29 @@ async def test_a_job_that_is_never_to_be_had_keeps_no_worker_busy(
     await runtime.start()
     await clock.advance(5)
     assert looks < 10
+
+
+@pytest.mark.skipif(EAGER is None, reason="Python 3.12 brought tasks that begin at once")
+async def test_a_loop_whose_tasks_begin_at_once_changes_nothing(
+    open_runtime: Open, clock: ManualClock
+) -> None:
+    """No more is executed side by side than was allowed, and who waits elsewhere hears of ends."""
+    under_way: list[int] = []
+
+    async def work(ctx: ef.StageContext[int]) -> int:
+        under_way.append(under_way[-1] + 1 if under_way else 1)
+        await clock.sleep(1)
+        under_way.append(under_way[-1] - 1)
+        return ctx.input
+
+    stages = [ef.stage(id=each)(work) for each in "abc"]
+    workflow = ef.define_workflow("w", input=int).parallel(*stages).build()
+    asyncio.get_running_loop().set_task_factory(EAGER)
+    runtime = await open_runtime(workflow, concurrency=2)
+    other = await open_runtime(workflow)
+    await runtime.start()
+    await clock.advance(1)
+    runs = [await runtime.create_run("w", number) for number in range(3)]
+    results = asyncio.gather(*(other.run(run.id).result() for run in runs))
+    assert len(await clock.run_until(results)) == 3
+    assert max(under_way) == 2

@@ -38,7 +38,7 @@ def repeated_jobs(sound: Any) -> Any:
         job = sound(worker, outcome)
         again = sound(worker, outcome)
         if again is not None:
-            worker._take(asyncio.create_task(worker._do_all(again)))
+            worker._take(worker._do_all(again))
         return job
 
     return go_on

@@ -203,6 +203,10 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self._tasks.append(task)
         return task
 
+    def get_task_factory(self) -> None:
+        """Tell that `create_task` makes all tasks itself."""
+        return
+
     def run_in_executor(
         self,
         executor: object,
