@@ -293,3 +293,18 @@ async def test_a_run_can_be_seen_as_of_each_version(open_runtime: Open, clock: M
     assert states[-1] == await run.state()
     assert states[0].created_at == datetime(2026, 1, 1, tzinfo=UTC)
     assert (await run.verify()).events == len(history)
+
+
+class Name(str):
+    """A text of the application's own class, as frameworks for the web have some."""
+
+    __slots__ = ()
+
+
+async def test_an_actor_may_be_of_a_class_of_the_applications_own(open_runtime: Open) -> None:
+    """Who asks, and the run asked for, may be named by texts that count as what they say."""
+    runtime = await open_runtime(ARITHMETIC)
+    run = await runtime.create_run(ARITHMETIC.id, 1, actor=Name("ada"))
+    await runtime.run(Name(run.id)).annotate("seen", 1, actor=Name("bob"))
+    actors = [each.actor for each in await run.history()]
+    assert (actors[0], actors[-1]) == ("ada", "bob")

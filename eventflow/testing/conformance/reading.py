@@ -11,12 +11,6 @@ from eventflow.testing.builders import Author, at
 from eventflow.testing.conformance.support import append, whole_log
 
 
-class Name(str):
-    """A text of the application's own class, as frameworks for the web have some."""
-
-    __slots__ = ()
-
-
 class RoundTripTests:
     """Everything that was appended comes back exactly."""
 
@@ -83,7 +77,6 @@ class RoundTripTests:
             "\ue000\0\ue000",
             '\n\t\\\\n"{}\x1b',
             "x" * 1_000,
-            Name("somebody"),
         ],
     )
     async def test_the_actor_is_kept(self, store: Store, actor: str | None) -> None:
