@@ -6,8 +6,7 @@ takes those that have gathered since. The technique is that of database logs (De
 
 A transaction takes no more than half of the operations that are in flight. If it took all, the
 event loop would have nothing to do until it ends, and the store nothing until the loop has worked
-off all answers; so one half is written while the other half goes on. While other processes append
-to the store as well, it is never idle, and a transaction takes all there is.
+off all answers; so one half is written while the other half goes on.
 """
 
 import asyncio
@@ -39,8 +38,6 @@ class GroupCommit:
         self._appended = appended
         self._waiting: deque[Waiting] = deque()
         self._writer: asyncio.Task[None] | None = None
-        self._newest: int | None = None
-        self._alone = True
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -71,7 +68,8 @@ class GroupCommit:
         batch: list[Waiting] = []
         try:
             while self._waiting:
-                count = self._share(answered=len(batch))
+                in_flight = len(self._waiting) + len(batch)  # whoever was answered goes on
+                count = min(len(self._waiting), MOST_AT_ONCE, max(in_flight // 2, UNDIVIDED))
                 batch = [self._waiting.popleft() for _ in range(count)]
                 self._idle.clear()
                 await self._write_batch(batch)
@@ -82,12 +80,6 @@ class GroupCommit:
         finally:
             self._idle.set()
             self._writer = None
-
-    def _share(self, answered: int) -> int:
-        """Tell how many the next transaction takes; whoever was answered last goes on just now."""
-        most = min(len(self._waiting), MOST_AT_ONCE)
-        half = (len(self._waiting) + answered) // 2
-        return min(most, max(half, UNDIVIDED)) if self._alone else most
 
     def _cut_off(self, unanswered: list[Waiting]) -> None:
         """Answer whoever would wait for ever: all tasks were cancelled, or the store is wrong."""
@@ -114,16 +106,8 @@ class GroupCommit:
                 if not answer.done():
                     answer.set_exception(error)
             return
-        self._alone = True
         for (operation, answer), verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Appended):
-                self._note(verdict.position - len(operation.events) + 1, verdict.position)
+                self._appended(verdict.position - len(operation.events) + 1, verdict.position)
             if not answer.done():
                 answer.set_result(verdict)
-
-    def _note(self, first: int, last: int) -> None:
-        """Tell of what was appended; a gap before it means that somebody else appends as well."""
-        if self._newest is not None and first > self._newest + 1:
-            self._alone = False
-        self._newest = max(last, self._newest or 0)
-        self._appended(first, last)

@@ -72,18 +72,6 @@ async def test_one_half_is_written_while_the_other_half_goes_on(store: ObservedS
     assert [len(batch) for batch in store.appends] == [2 * UNDIVIDED] * 10
 
 
-async def test_all_are_written_together_while_others_append_as_well(store: ObservedStore) -> None:
-    """A store that several processes write to has no time in which it does nothing."""
-    committed = Committed(store)
-    await committed.new_run()
-    await store.append([Author().create()])
-    await committed.new_run()
-    store.appends.clear()
-    await asyncio.gather(*(committed.new_run() for _ in range(4 * UNDIVIDED)))
-    await asyncio.gather(*(committed.new_run() for _ in range(4 * UNDIVIDED)))
-    assert [len(batch) for batch in store.appends] == [40, 20, 20]
-
-
 async def test_each_caller_gets_its_own_verdict(store: ObservedStore) -> None:
     """A conflict and a duplicate key in a batch concern nobody else."""
     committed = Committed(store)
