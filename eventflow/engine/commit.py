@@ -18,7 +18,7 @@ from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation, Store, Verdict
 
 MOST_AT_ONCE = 500
-UNDIVIDED = 10
+UNDIVIDED = 16
 """So few operations go together, as it takes longer to write two transactions."""
 
 Waiting: TypeAlias = tuple[Operation, asyncio.Future[Verdict]]
@@ -69,7 +69,8 @@ class GroupCommit:
         try:
             while self._waiting:
                 in_flight = len(self._waiting) + len(batch)  # whoever was answered goes on
-                count = min(len(self._waiting), MOST_AT_ONCE, max(in_flight // 2, UNDIVIDED))
+                share = in_flight if in_flight <= UNDIVIDED else (in_flight + 1) // 2
+                count = min(len(self._waiting), MOST_AT_ONCE, share)
                 batch = [self._waiting.popleft() for _ in range(count)]
                 self._idle.clear()
                 await self._write_batch(batch)
