@@ -186,6 +186,9 @@ async def _connect_to(host: Host, session: str, address: Address) -> Connection:
             "idle_in_transaction_session_timeout": "60s",
             "jit": "off",
             "lock_timeout": "5s",
+            # Before a table was first analysed, a few rows look like many; to start workers for
+            # them takes twenty times as long as to read them.
+            "max_parallel_workers_per_gather": "0",
             "statement_timeout": f"{round(1000 * address.command_timeout)}ms",
         }
     options: dict[str, Any] = {"target_session_attrs": session}

@@ -59,7 +59,7 @@ class Database:
 def test_the_page_has_what_is_tested() -> None:
     """The blocks of the page are found and told apart."""
     assert len(SETUP) == 3
-    assert len(LIMITS) == 3
+    assert len(LIMITS) == 4
     assert len(QUESTIONS) > 10
     assert len(SETUP) + len(LIMITS) + len(QUESTIONS) == len(STATEMENTS)
 

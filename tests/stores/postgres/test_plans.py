@@ -145,3 +145,9 @@ async def test_listing_runs_scans_no_table(
     sql, arguments = page_query(store.schema, query)
     await filled.fetch(sql, *arguments)
     assert await scanned(filled, store.schema) == set()
+
+
+async def test_reading_starts_no_parallel_workers(store: PostgresStore) -> None:
+    """A table that was never analysed looks large for a few rows; to start workers takes longer."""
+    (row,) = await store._connections.fetch("SHOW max_parallel_workers_per_gather")
+    assert row[0] == "0"

@@ -18,7 +18,7 @@ from tests.stores.postgres.test_waking import hears, waited
 
 SETTINGS = (
     "default_transaction_isolation, idle_in_transaction_session_timeout, jit, lock_timeout, "
-    "statement_timeout"
+    "max_parallel_workers_per_gather, statement_timeout"
 )
 
 
