@@ -166,10 +166,12 @@ def parse_address(url: str) -> Address:
 
 
 def _split(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise ValueError(f"cannot read the store URL {redact(url)!r}") from None
+    """Split a URL; a list of hosts with an IPv6 address in it is none to newer Pythons."""
+    scheme, separator, rest = url.partition("://")
+    hosts = re.split("[/?#]", rest, maxsplit=1)[0]
+    if hosts.count("[") != hosts.count("]"):
+        raise ValueError(f"cannot read the store URL {redact(url)!r}")
+    parts = urlsplit(f"{scheme}{separator}{rest.removeprefix(hosts)}")._replace(netloc=hosts)
     if parts.scheme not in {"postgresql", "postgres"}:
         raise ValueError(
             f"a PostgreSQL URL begins with postgresql:// or postgres://, not {parts.scheme!r}"

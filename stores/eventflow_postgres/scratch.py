@@ -4,7 +4,7 @@ import os
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from eventflow_postgres.address import parse_address, quoted
 from eventflow_postgres.connections import Connection, Connections
@@ -38,6 +38,6 @@ async def _drop(schema: str, connection: Connection) -> None:
 
 
 def _with_schema(url: str, schema: str) -> str:
-    parts = urlsplit(url)
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True)) | {"schema": schema}
-    return urlunsplit(parts._replace(query=urlencode(parameters)))
+    place, _, query = url.partition("?")
+    parameters = dict(parse_qsl(query, keep_blank_values=True)) | {"schema": schema}
+    return f"{place}?{urlencode(parameters)}"
