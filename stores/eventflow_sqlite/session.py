@@ -127,13 +127,12 @@ def _identity(place: Path) -> tuple[int, int] | None:
 
 def _hand_over(call: Future[T], answer: asyncio.Future[T]) -> None:
     """Give what a call came to; if nobody waits for it any more, that is nobody's loss."""
-    if answer.done():
-        return
     error = call.exception()
-    if error is None:
-        answer.set_result(call.result())
-    else:
-        answer.set_exception(error)
+    with suppress(asyncio.InvalidStateError):  # it was cancelled, by Ctrl-C even at this moment
+        if error is None:
+            answer.set_result(call.result())
+        else:
+            answer.set_exception(error)
 
 
 @contextmanager
