@@ -9,6 +9,7 @@ import msgspec
 from eventflow.core.projection import Changes, JobRow, RunRow, StageRow
 from eventflow.core.values import JSON
 from eventflow.store.contract import Operation, StoredEvent
+from eventflow.store.plain_text import plain_text
 from eventflow_postgres.text import escaped
 
 _OPERATION = (
@@ -35,16 +36,7 @@ PLACES = ", ".join(
     for number, kind in enumerate((*_OPERATION, *_LABEL, *_EVENT, *_STAGE, *_JOB), start=1)
 )
 """Where the append function takes what `arrays` gives."""
-
-
-def _plain(text: object) -> str:
-    """Give a text whose class is the application's own, which JSON does not know, as it is."""
-    if not isinstance(text, str):
-        raise NotImplementedError
-    return str.__str__(text)
-
-
-_json = msgspec.json.Encoder(enc_hook=_plain)
+_json = msgspec.json.Encoder(enc_hook=plain_text)
 _sorted_json = msgspec.json.Encoder(order="sorted")
 
 _escapes = re.compile(r'\\(["\\]|u....|.)')

@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from eventflow.store.contract import Operation
+from eventflow.store.plain_text import plain_text
 from eventflow_sqlite.rows import Row, event_row, job_row, label, run_change, run_row, stage_row
 
 Place: TypeAlias = tuple[str, str]
@@ -25,16 +26,7 @@ _APPEND = "INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _CONSTRAINT_DATATYPE = sqlite3.SQLITE_CONSTRAINT | 12 << 8  # Python has no name for it
 _ESCAPED_NUL = "\\u0000"
 _STAND_INS = range(0xE000, 0x110000)
-
-
-def _plain(text: object) -> str:
-    """Give a text whose class is the application's own, which JSON does not know, as it is."""
-    if not isinstance(text, str):
-        raise NotImplementedError
-    return str.__str__(text)
-
-
-_json = msgspec.json.Encoder(enc_hook=_plain)
+_json = msgspec.json.Encoder(enc_hook=plain_text)
 
 
 class _Bytes:
