@@ -7,8 +7,12 @@ from eventflow_sqlite.failures import explained
 from eventflow_sqlite.migrations import migrate
 from eventflow_sqlite.write import script
 
-LOG_PAGES = 8_000
-"""About 32 MB of write-ahead log, so that a page that is written often is copied rarely."""
+LOG_PAGES = 2_000
+"""About 8 MB of write-ahead log, so that a page that is written often is copied rarely.
+
+More would save nothing that can be measured, and the log would become longer for longer: to make a
+file longer takes the disk more than to write once more where something was written before.
+"""
 
 _GUARDED = frozenset({sqlite3.SQLITE_DROP_TRIGGER, sqlite3.SQLITE_DROP_TABLE})
 
