@@ -14,7 +14,10 @@ from eventflow_sqlite.batch import newest_position
 from eventflow_sqlite.handle import Handle
 
 _PACES = ((1.0, 0.002), (30.0, 0.005))
-"""Until so many seconds after the last append, look every so many seconds."""
+"""Until so many seconds after the last append, look every so many seconds.
+
+An append by this process counts as a look: its position tells what others have appended before.
+"""
 _SLOWEST = 0.010
 
 
@@ -30,7 +33,7 @@ class Watch:
         self._handle = handle
         self._seen: tuple[sqlite3.Connection, int] | None = None
         self._newest = 0
-        self._moved_at = self._loop.time()
+        self._moved_at = self._looked_at = self._loop.time()
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -52,7 +55,7 @@ class Watch:
         if position <= self._newest:
             return
         self._newest = position
-        self._moved_at = self._loop.time()
+        self._moved_at = self._looked_at = self._loop.time()
         for waiter, after in self._waiting.items():
             if after < position and not waiter.done():
                 waiter.set_result(None)
@@ -80,18 +83,22 @@ class Watch:
 
     def _schedule(self) -> None:
         if self._waiting and self._timer is None:
-            quiet = self._loop.time() - self._moved_at
-            pace = next((pace for limit, pace in _PACES if quiet < limit), _SLOWEST)
-            self._timer = self._loop.call_later(pace, self._tick)
+            self._timer = self._loop.call_at(self._next_look(), self._tick)
+
+    def _next_look(self) -> float:
+        quiet = self._loop.time() - self._moved_at
+        return self._looked_at + next((pace for limit, pace in _PACES if quiet < limit), _SLOWEST)
 
     def _tick(self) -> None:
         self._timer = None
-        with suppress(StoreUnavailable):  # whoever asks next is told
-            self.look()
+        if self._loop.time() >= self._next_look():
+            with suppress(StoreUnavailable):  # whoever asks next is told
+                self.look()
         self._schedule()
 
     def look(self) -> None:
         """Find out whether another process has appended something."""
+        self._looked_at = self._loop.time()
         # A lock in the way means only that there is nothing to see yet: the next look will.
         with suppress(sqlite3.OperationalError), self._handle.use() as connection:
             ((version,),) = connection.execute("PRAGMA data_version").fetchall()
