@@ -1,0 +1,65 @@
+"""A thread that does one thing after the other for an event loop.
+
+An executor does the same, but hands over each thing through a future with a lock and a condition
+of its own, and counts idle threads. For somebody who waits for one append that is a tenth of it.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from typing import Any, TypeAlias, TypeVar
+from weakref import finalize
+
+T = TypeVar("T")
+
+_Task: TypeAlias = tuple[Callable[[], T], asyncio.AbstractEventLoop, asyncio.Future[T]]
+
+
+class OwnThread:
+    """Does what it is given, in order, each thing as a whole, whoever still waits for it.
+
+    Args:
+        name: What the thread is called.
+
+    Attributes:
+        end: Lets the thread end once it has done what it was given. So do the last reference to
+            this, and the end of the process, which waits for no thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        given: SimpleQueue[_Task[Any] | None] = SimpleQueue()
+        threading.Thread(target=_work, args=(given,), name=name, daemon=True).start()
+        self._given = given
+        self.end = finalize(self, given.put, None)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do something behind all that was given before, and give its answer."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._given.put((work, loop, answer))
+        return await answer
+
+
+def _work(given: "SimpleQueue[_Task[Any] | None]") -> None:
+    while (task := given.get()) is not None:
+        _do(*task)
+        del task  # or it would be kept until there is another one
+
+
+def _do(work: Callable[[], T], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]) -> None:
+    tell: Callable[[Any], None]
+    what: object
+    try:
+        tell, what = answer.set_result, work()
+    except BaseException as error:  # noqa: BLE001 - who waits gets it
+        tell, what = answer.set_exception, error
+    with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+        loop.call_soon_threadsafe(_hand_over, tell, what)
+
+
+def _hand_over(tell: Callable[[Any], None], what: object) -> None:
+    """Give an answer; if nobody waits for it any more, that is nobody's loss."""
+    with suppress(asyncio.InvalidStateError):  # it was cancelled, by Ctrl-C even at this moment
+        tell(what)
