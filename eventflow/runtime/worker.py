@@ -37,6 +37,7 @@ from eventflow.runtime.backoff import Outage, execute_until_known
 from eventflow.runtime.catalog import Catalog
 from eventflow.runtime.clock import Clock, wait_for
 from eventflow.runtime.execution import Execution, JobLost, Report
+from eventflow.runtime.hands import Hands
 from eventflow.runtime.job import Job
 from eventflow.runtime.lease import Leases
 from eventflow.runtime.logs import log_failure, logger
@@ -53,8 +54,6 @@ from eventflow.runtime.waking import Waker
 from eventflow.store.contract import DueJob
 
 MOST_THREADS = 10_000
-HEEDED_WITHIN = 1.0
-"""Seconds of real time that a cancelled job has to come to its end."""
 
 
 @frozen
@@ -83,8 +82,8 @@ class Worker:
         self._claimer = Claimer(worker_id, settings.stale_job_threshold, tools.catalog.claimable)
         # More threads than jobs: one that outlives its attempt must not keep others from theirs.
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="eventflow")
-        self._jobs: set[asyncio.Task[Any]] = set()
-        self._room = Room(settings.concurrency, self._jobs)
+        self._hands = Hands(self._freed)
+        self._room = Room(settings.concurrency, self._hands)
         self._stopped = asyncio.Event()
         self._abandoned = asyncio.Event()
         self._reporter = Reporter(
@@ -115,7 +114,6 @@ class Worker:
         )
         self._unclaimable = Unclaimable(tools.journal, tools.catalog, tools.clock)
         self._broken = Broken(tools.clock)
-        self._reporting: set[asyncio.Task[Any]] = set()
         self._look = Look(
             tools.journal.store, tools.clock, tools.catalog, self._leases, self._broken
         )
@@ -138,8 +136,7 @@ class Worker:
                 due = [job for job in await find() if self._look.may_claim(job)]
                 outcomes = await self._claim_all(due[: self._room.free])
                 begun = _claimed(outcomes)
-                while self._jobs:
-                    await asyncio.wait(self._jobs)
+                await self._hands.all_done()
                 if not begun and None not in outcomes:
                     return done
                 done += begun
@@ -155,7 +152,7 @@ class Worker:
         if not self._room.spare:
             return await self._journal.create(run_id, work, actor=actor, key=key)
         created: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._take_reporting(self._create(created, run_id, work, actor, key), created)
+        self._hands.take_appending(self._create(created, run_id, work, actor, key), created)
         return await created
 
     @property
@@ -179,8 +176,7 @@ class Worker:
         self.stop()
         if not self._abandoned.is_set():  # whoever is giving back is left to it
             self._abandoned.set()
-            for job in self._jobs - self._reporting:
-                job.cancel()
+            self._hands.cancel()
 
     @asynccontextmanager
     async def _beside(self, *helpers: Coroutine[Any, Any, None]) -> AsyncGenerator[None]:
@@ -224,12 +220,7 @@ class Worker:
 
     async def _let_jobs_end(self) -> None:
         """Wait for the jobs in hand; give back those that do not heed that they were cancelled."""
-        abandoned = asyncio.ensure_future(self._abandoned.wait())
-        while self._jobs and not abandoned.done():
-            await asyncio.wait({abandoned, *self._jobs}, return_when=asyncio.FIRST_COMPLETED)
-        abandoned.cancel()
-        if self._jobs:
-            await asyncio.wait(self._jobs, timeout=HEEDED_WITHIN)
+        await self._hands.come_to_an_end(self._abandoned)
         while left := self._leases.jobs():
             for job in left:
                 await self._give_back(job)
@@ -260,21 +251,18 @@ class Worker:
 
     def _begin_claim(self, due: DueJob) -> asyncio.Future[Outcome | None]:
         claimed: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
-        self._take_reporting(self._claim_and_do(due, claimed), claimed)
+        self._hands.take_appending(self._claim_and_do(due, claimed), claimed)
         return claimed
 
     async def _claim_and_do(self, due: DueJob, claimed: asyncio.Future[Outcome | None]) -> None:
         """Claim a job, tell who waits for that, and do it."""
-        claiming = self._undisturbed()
-        try:
+        with self._hands.undisturbed():
             outcome = await self._claim(due)
-        finally:
-            self._reporting.discard(claiming)
         if not claimed.done():
             claimed.set_result(outcome)
         job = None if outcome is None else self._go_on(outcome)
         if job is None:  # the place was never taken, so nobody has waited for it
-            self._jobs.discard(claiming)
+            self._hands.leave()
         await self._do_all(job)
 
     async def _claim(self, due: DueJob) -> Outcome | None:
@@ -298,31 +286,6 @@ class Worker:
         self._broken.discard(due.run_id)
         return outcome
 
-    def _take_reporting(self, work: Coroutine[Any, Any, None], told: asyncio.Future[Any]) -> None:
-        """Begin what appends, tells of it, and goes on with what was claimed along.
-
-        A task of its own: what was claimed must be known here, whatever becomes of who waits.
-        """
-        task = self._take(work)
-        task.add_done_callback(lambda _: told.cancel())  # if it never came to an answer
-        self._reporting.add(task)
-
-    def _take(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let a task have one of the worker's places until it is done.
-
-        No factory of tasks is asked for it: an eager one would begin it before it has its place.
-        """
-        loop = asyncio.get_running_loop()
-        begin = (
-            loop.create_task
-            if loop.get_task_factory() is None
-            else partial(asyncio.Task, loop=loop)
-        )
-        task: asyncio.Task[None] = begin(work, name="eventflow job")
-        self._jobs.add(task)
-        task.add_done_callback(self._done)
-        return task
-
     async def _create(
         self,
         created: asyncio.Future[Outcome],
@@ -332,17 +295,15 @@ class Worker:
         key: str | None,
     ) -> None:
         """Append a new run, tell who waits for it, and do what was claimed along with it."""
-        reporting = self._undisturbed()
         try:
-            outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
+            with self._hands.undisturbed():
+                outcome = await self._reporter.create(run_id, work, actor=actor, key=key)
         except Exception as error:  # noqa: BLE001 - who waits gets it
             if isinstance(error, StoreUnavailable):
-                self._take(self._disclaim(work))
+                self._hands.take(self._disclaim(work))
             if not created.done():
                 created.set_exception(error)
             return
-        finally:
-            self._reporting.discard(reporting)
         if not created.done():
             created.set_result(outcome)
         await self._do_all(self._go_on(outcome))
@@ -366,13 +327,10 @@ class Worker:
         workflow = self._tools.catalog.get(outcome.state.workflow_id)
         return [Job(outcome.state, stage, token, workflow) for token, stage in _claims(outcome)]
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        """Free the place of a task, and look for who may have waited for it."""
-        self._reporting.discard(task)  # if it was cancelled before it began
-        if task in self._jobs:
-            self._jobs.remove(task)
-            if self._room.backlog or self._room.closed:
-                self._room.look_again.set()
+    def _freed(self) -> None:
+        """Look for who may have waited for a place."""
+        if self._room.backlog or self._room.closed:
+            self._room.look_again.set()
 
     async def _do_all(self, job: Job | None) -> None:
         """Do a job, and the one that was claimed with its result, which takes its place."""
@@ -387,7 +345,7 @@ class Worker:
             self._leases.add(first)
         for job in others:
             self._leases.add(job)
-            self._take(self._do_all(job))
+            self._hands.take(self._do_all(job))
         return first
 
     async def _do(self, job: Job) -> Outcome | None:
@@ -418,22 +376,12 @@ class Worker:
 
     async def _report(self, job: Job, result: Report) -> Outcome | None:
         """Report a result; the stage fails if it came to something that no event can hold."""
-        reporting = self._undisturbed()
-        try:
-            return await self._reporter.report(job, result)
-        except (InvalidData, OverflowError) as error:
-            failure = self._execution.failed(job, error, final=True)
-            return await self._reporter.report(job, failure)
-        finally:
-            self._reporting.discard(reporting)
-
-    def _undisturbed(self) -> asyncio.Task[Any]:
-        """Let an append of this task come to its end: what it claims along must be known."""
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("results are reported by a task")
-        self._reporting.add(task)
-        return task
+        with self._hands.undisturbed():
+            try:
+                return await self._reporter.report(job, result)
+            except (InvalidData, OverflowError) as error:
+                failure = self._execution.failed(job, error, final=True)
+                return await self._reporter.report(job, failure)
 
     async def _give_back(self, job: Job) -> None:
         """Let others have a job that this worker will not finish."""

@@ -163,7 +163,7 @@ async def test_a_lease_that_was_lost_cancels_its_job_alone(
     monkeypatch.setattr(store, "renew", lose_one)
     await clock.advance(3)
     assert len(endless.cancelled_at) == 1
-    tasks = runtime._worker._jobs if runtime._worker else set()
+    tasks = runtime._worker._hands._tasks if runtime._worker else set()
     assert len(tasks) == 1
     await kept.cancel()
     await lost.cancel()

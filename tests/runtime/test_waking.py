@@ -126,7 +126,7 @@ async def test_a_job_that_is_given_back_for_code_that_heeds_nothing_has_left_thi
         return ctx.input
 
     workflow = ef.define_workflow("w", input=int).pipe(hears_nothing).build()
-    monkeypatch.setattr("eventflow.runtime.worker.HEEDED_WITHIN", 0.01)
+    monkeypatch.setattr("eventflow.runtime.hands.HEEDED_WITHIN", 0.01)
     async with (
         ef.Runtime(store, [workflow], clock=clock) as runtime,
         ef.Runtime(store, [workflow], clock=clock) as other,
