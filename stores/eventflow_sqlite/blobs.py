@@ -16,7 +16,7 @@ _SELECT = "SELECT data FROM blobs WHERE key = ?"
 # No character of a key comes behind the last one here.
 _LIST = """
     SELECT key FROM blobs
-    WHERE key > ?1 AND key BETWEEN ?2 AND ?2 || '~' ORDER BY key LIMIT ?3
+    WHERE key > ? AND key BETWEEN ? AND ? || '~' ORDER BY key LIMIT ?
 """
 
 
@@ -57,7 +57,8 @@ class SQLiteBlobs:
         """List keys in order, one page of them."""
 
         def select(connection: sqlite3.Connection) -> Sequence[str]:
-            return [key for (key,) in connection.execute(_LIST, (after, prefix, limit)).fetchall()]
+            given = (after, prefix, prefix, limit)
+            return [key for (key,) in connection.execute(_LIST, given).fetchall()]
 
         return await self._reader.run(select)
 
