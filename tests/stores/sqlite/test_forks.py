@@ -14,12 +14,17 @@ from eventflow.testing.builders import Author
 from eventflow_sqlite import SQLiteStore, connect, handle
 
 ROOT = Path(__file__).parents[3]
+QUIETLY = "ignore:This process:DeprecationWarning"
+"""Python 3.12 and newer warn of each fork of a process with threads, as a process with a store is."""
 
 
 def test_nothing_is_lost_by_a_fork(tmp_path: Path) -> None:
     """Parent and children write before and after the fork, under load and through new stores."""
     ended = subprocess.run(
-        [sys.executable, "-m", "tests.stores.sqlite.forking", f"sqlite:///{tmp_path}/log.db"],
+        [
+            *(sys.executable, "-W", QUIETLY, "-m", "tests.stores.sqlite.forking"),
+            f"sqlite:///{tmp_path}/log.db",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -73,6 +73,7 @@ async def test_nothing_is_kept_of_what_was_done() -> None:
     thread.end()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # from Python 3.13 on
 async def test_the_threads_of_a_store_end_with_it(url: str) -> None:
     """Whether it was closed, or only forgotten."""
     before = set(threading.enumerate())
