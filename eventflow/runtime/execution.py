@@ -228,14 +228,17 @@ class Execution:
             JobLost: The claim was lost, and the code was cancelled.
             TimeoutError: The attempt took too long, and the code was cancelled.
         """
+        began = self.clock.now()
         begun = start(self.threads, function, arguments)
-        work = asyncio.ensure_future(begun)
+        work = asyncio.ensure_future(begun)  # an eager task has got as far by now as it can
         call = Call(work, self.clock)
         if begun is not work:  # a coroutine; nobody can cancel a thread
             job.begin(call)
         timeout = _timeout(job)
         try:
-            return await (call.answer if timeout is None else self._bounded(job, call, timeout))
+            if timeout is None:
+                return await call.answer
+            return await self._bounded(job, call, timeout, began)
         except asyncio.CancelledError:
             if _cancelling():
                 await call.end()
@@ -244,15 +247,15 @@ class Execution:
                 raise JobLost from None
             raise
 
-    async def _bounded(self, job: Job, call: Call, timeout: float) -> Any:  # noqa: ANN401 - as `_call`
+    async def _bounded(self, job: Job, call: Call, timeout: float, began: datetime) -> Any:  # noqa: ANN401 - as `_call`
         """Await user code; once the time is up, cancel it and take nothing that it still says."""
-        late, begun = False, self.clock.now()
+        late = False
 
         def cancel() -> None:
             nonlocal late
             late = call.cancel()
 
-        timer = self.clock.call_later(timeout, cancel, call.work)
+        timer = self.clock.call_later(timeout - self._since(began), cancel, call.work)
         try:
             returned = await call.answer
         except BaseException as error:
@@ -263,10 +266,13 @@ class Execution:
             timer.cancel()
         if late:
             raise _too_late(timeout)
-        took = (self.clock.now() - begun).total_seconds()
+        took = self._since(began)
         if took > timeout + PUNCTUAL:  # nobody could look at the time, so the result counts
             log_blocked(job.run.run_id, job.state.id, took, timeout)
         return returned
+
+    def _since(self, began: datetime) -> float:
+        return (self.clock.now() - began).total_seconds()
 
     def _completed(
         self,

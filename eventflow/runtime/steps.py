@@ -58,13 +58,13 @@ class Recording:
         """
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._finished.append(((name, output), recorded))
-        if self._writer is None:
+        if self._writer is None or self._writer.done():  # an eager one may be before it is known
             self._writer = asyncio.create_task(self._write(), name="eventflow steps")
         await recorded
 
     async def settled(self) -> None:
         """Wait until everything that has finished is recorded, or refused."""
-        while self._writer is not None:
+        while self._writer is not None and not self._writer.done():
             await asyncio.shield(self._writer)
 
     async def _write(self) -> None:
