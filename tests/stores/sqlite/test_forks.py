@@ -15,7 +15,7 @@ from eventflow_sqlite import SQLiteStore, connect, handle
 
 ROOT = Path(__file__).parents[3]
 QUIETLY = "ignore:This process:DeprecationWarning"
-"""Python 3.12 and newer warn of each fork of a process with threads, as a process with a store is."""
+"""Python 3.12 and newer warn of a fork of a process with threads, and a store has some."""
 
 
 def test_nothing_is_lost_by_a_fork(tmp_path: Path) -> None:

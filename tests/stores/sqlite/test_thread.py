@@ -81,10 +81,10 @@ async def test_the_threads_of_a_store_end_with_it(url: str) -> None:
     threads = set(threading.enumerate()) - before
     await closed.close()
     del closed, forgotten
-    gc.collect()
-    for thread in threads:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in threads)
+    async with asyncio.timeout(10):
+        while any(thread.is_alive() for thread in threads):
+            gc.collect()  # again, as a thread may still be leaving what it did last
+            await asyncio.sleep(0.01)
 
 
 async def test_a_process_may_end_in_the_middle_of_an_append(url: str, store: SQLiteStore) -> None:
