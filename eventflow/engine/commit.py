@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
+from eventflow.engine.tasks import begin
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation, Store, Verdict
 
@@ -52,7 +53,7 @@ class GroupCommit:
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, answer))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write(), name="eventflow group commit")
+            self._writer = begin(self._write(), "eventflow group commit")
         return await answer
 
     async def settled(self) -> None:

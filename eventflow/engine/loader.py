@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 
+from eventflow.engine.tasks import begin
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Store, StoredEvent
 
@@ -23,7 +24,7 @@ class Loader:
             answer = asyncio.get_running_loop().create_future()
             self._wanted[run_id, after] = answer
         if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._read_all(), name="eventflow loader")
+            self._reader = begin(self._read_all(), "eventflow loader")
         return await asyncio.shield(answer)
 
     async def _read_all(self) -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
+
+from eventflow.engine.tasks import begin
 
 HEEDED_WITHIN = 1.0
 """Seconds of real time that a cancelled task has to come to its end."""
@@ -25,17 +26,8 @@ class Hands:
         return len(self._tasks)
 
     def take(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let a task have a place until it is done.
-
-        No factory of tasks is asked for it: an eager one would begin it before it has its place.
-        """
-        loop = asyncio.get_running_loop()
-        begin = (
-            loop.create_task
-            if loop.get_task_factory() is None
-            else partial(asyncio.Task, loop=loop)
-        )
-        task: asyncio.Task[None] = begin(work, name="eventflow job")
+        """Let a task have a place until it is done."""
+        task = begin(work, "eventflow job")
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

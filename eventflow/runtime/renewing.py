@@ -5,6 +5,7 @@ It never decides when a check is due.
 
 import asyncio
 
+from eventflow.engine.tasks import begin
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Renewal, Store
 
@@ -26,7 +27,7 @@ class Renewals:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((renewal, done))
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write(), name="eventflow renewals")
+            self._writer = begin(self._write(), "eventflow renewals")
         await done
 
     async def _write(self) -> None:

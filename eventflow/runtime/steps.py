@@ -17,6 +17,7 @@ from eventflow.core.values import JSON
 from eventflow.definition.annotations import returned_type
 from eventflow.definition.names import ID_RULE, is_id
 from eventflow.definition.schema import Schema
+from eventflow.engine.tasks import begin
 from eventflow.errors import (
     InvalidOutput,
     InvalidStep,
@@ -58,8 +59,8 @@ class Recording:
         """
         recorded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._finished.append(((name, output), recorded))
-        if self._writer is None or self._writer.done():  # an eager one may be before it is known
-            self._writer = asyncio.create_task(self._write(), name="eventflow steps")
+        if self._writer is None or self._writer.done():
+            self._writer = begin(self._write(), "eventflow steps")
         await recorded
 
     async def settled(self) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from eventflow.core.events import Event
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
+from eventflow.engine.tasks import begin
 from eventflow.errors import RuntimeNotOpen
 from eventflow.runtime.backoff import Outage
 from eventflow.runtime.clock import Clock, Timer
@@ -140,7 +141,7 @@ class Waker:
 
     def _start(self) -> None:
         if self._watch is None or self._watch.done():  # somebody may have cancelled all tasks
-            self._watch = asyncio.create_task(self._watch_store(), name="eventflow waking")
+            self._watch = begin(self._watch_store(), "eventflow waking")
 
     def _stop_if_idle(self) -> None:
         if not self._interested and not self._followers and self._watch is not None:
@@ -191,7 +192,6 @@ class Waker:
     async def _watch_store(self) -> None:
         """Watch until another task does, or none: a store may lose the cancellation of a wait."""
         outage = Outage("waking", self._clock)
-        await asyncio.sleep(0)  # a loop with eager tasks begins this before `_start` knows it
         while self._watch is asyncio.current_task():
             try:
                 newest = await self._journal.store.wait(self._position, self._poll_interval)
