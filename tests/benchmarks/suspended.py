@@ -8,6 +8,7 @@ is compared with the checks that were due.
 
 import argparse
 import asyncio
+import inspect
 import sqlite3
 import time
 from collections import Counter
@@ -75,7 +76,7 @@ class CountingStore:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the store has
         found = getattr(self._store, name)
-        return self._counted(name, found) if asyncio.iscoroutinefunction(found) else found
+        return self._counted(name, found) if inspect.iscoroutinefunction(found) else found
 
     def _counted(
         self, name: str, method: Callable[..., Awaitable[Any]]
