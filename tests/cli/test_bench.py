@@ -86,6 +86,7 @@ def test_a_command_line_in_this_process_takes_back_what_it_has_changed(shell: Sh
     def looked_at() -> tuple[object, ...]:
         return gc.get_threshold(), gc.get_freeze_count(), structlog.is_configured(), Path.cwd()
 
+    gc.unfreeze()  # Python 3.12 begins with some objects frozen
     before = looked_at()
     assert shell("bench", "--store", "memory://", "--only", "processes").code != 0
     assert looked_at() == before

@@ -29,6 +29,8 @@ class Proxy:
     cuts: int = 0
     _writers: set[asyncio.StreamWriter] = field(factory=set, init=False)
     _thawed: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _serving: set[asyncio.Task[object]] = field(factory=set, init=False)
+    _closed: bool = field(default=False, init=False)
 
     def freeze(self) -> None:
         """Pass nothing on, and say nothing."""
@@ -39,18 +41,38 @@ class Proxy:
         self._thawed.set()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one connection until one of its ends goes away."""
-        await self._thawed.wait()
+        """Serve one connection until one of its ends goes away, or the proxy does."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        try:
+            if not self._closed:
+                await self._thawed.wait()
+                await self._serve(reader, writer)
+        finally:
+            self._serving.discard(task)
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        """Let no connection outlive the event loop."""
+        self._closed = True
+        serving = list(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
         both = {writer, server_writer}
         self._writers |= both
-        with contextlib.suppress(OSError):
-            await asyncio.gather(
-                self._pass(reader, server_writer), self._answer(server_reader, writer)
-            )
-        self._writers -= both
-        for each in both:
-            each.transport.abort()
+        try:
+            with contextlib.suppress(OSError):
+                await asyncio.gather(
+                    self._pass(reader, server_writer), self._answer(server_reader, writer)
+                )
+        finally:
+            self._writers -= both
+            server_writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -96,6 +118,5 @@ async def proxy_to(port: int) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         server.close()
-        proxy.thaw()
-        proxy._cut()
-        await asyncio.sleep(0.01)
+        await proxy.close()
+        await asyncio.sleep(0.01)  # what was accepted last is closed as well
