@@ -35,7 +35,6 @@ class LoopThread:
         self._ending = asyncio.Event()
         self._gate = threading.Lock()
         self._closed = False
-        self._answers: set[Future[Any]] = set()
         self._calls: set[asyncio.Task[Any]] = set()
         self._hurry = False
         self._failure: BaseException | None = None
@@ -61,7 +60,6 @@ class LoopThread:
             raise RuntimeNotOpen("The blocking runtime was closed during this call") from None
         finally:
             answer.cancel()
-            self._answers.discard(answer)
 
     def close(self, *, hurry: bool) -> None:
         """Cancel the calls of other threads, close the runtime, and end the thread.
@@ -87,9 +85,7 @@ class LoopThread:
         with self._gate:
             if self._closed:
                 raise RuntimeNotOpen("The blocking runtime is closed")
-            answer = asyncio.run_coroutine_threadsafe(self._called(begin), self._loop)
-            self._answers.add(answer)
-            return answer
+            return asyncio.run_coroutine_threadsafe(self._called(begin), self._loop)
 
     async def _called(self, begin: Callable[[Runtime], Coroutine[Any, Any, T]]) -> T:
         task = asyncio.current_task()
@@ -127,9 +123,8 @@ class LoopThread:
         """Let no call wait for a loop that is gone, and none use a runtime that is closed."""
         with self._gate:
             self._closed = True
-            answers = list(self._answers)
-        for answer in answers:
-            answer.cancel()
         for _ in range(2):
-            await asyncio.sleep(0)  # what was handed over last has begun, and is cancelled
+            await asyncio.sleep(0)  # what was handed over last has begun
+        for call in self._calls:
+            call.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -213,6 +214,30 @@ def test_an_interrupt_cancels_what_is_waited_for(url: str) -> None:
     """Ctrl-C reaches the caller at once, and jobs are given back."""
     ended = run_program("interrupt", url)
     assert (ended.stdout, ended.stderr) == ("interrupted\ngiven back\n", "")
+
+
+def test_an_interrupt_between_begin_and_wait_holds_nothing_up(engine: BlockingRuntime) -> None:
+    """A call that was handed over, and for which nobody came to wait, ends with the runtime."""
+    run = engine.create_run("doubling", 1)
+
+    def interrupt(frame: FrameType, event: str, _: object) -> Any:  # noqa: ANN401 - as `sys.settrace` has it
+        if frame.f_code is not asyncio.run_coroutine_threadsafe.__code__:
+            return None
+        if event == "return":
+            raise KeyboardInterrupt
+        return interrupt
+
+    before = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run.result()
+    finally:
+        sys.settrace(before)
+    closing = threading.Thread(target=engine.close, daemon=True)
+    closing.start()
+    closing.join(20)
+    assert not closing.is_alive()
 
 
 def test_a_process_that_just_ends_gives_its_jobs_back(url: str, engine: BlockingRuntime) -> None:
