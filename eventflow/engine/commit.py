@@ -17,6 +17,7 @@ from typing import TypeAlias
 from eventflow.engine.tasks import begin
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Appended, Operation, Store, Verdict
+from eventflow.store.telling import first_of, tell, tell_error
 
 MOST_AT_ONCE = 500
 UNDIVIDED = 16
@@ -62,8 +63,8 @@ class GroupCommit:
 
     async def close(self) -> None:
         """Wait until everything that was handed in has its verdict."""
-        while self._writer is not None and not self._writer.done():
-            await asyncio.shield(self._writer)
+        while (writer := self._writer) is not None and not writer.done():
+            await first_of(writer)
 
     async def _write(self) -> None:
         batch: list[Waiting] = []
@@ -87,10 +88,9 @@ class GroupCommit:
         """Answer whoever would wait for ever: all tasks were cancelled, or the store is wrong."""
         self._waiting.clear()
         for operation, answer in unanswered:
-            if not answer.done():
-                answer.set_exception(
-                    StoreUnavailable(f"the append of {operation.op_id} was cut off under way")
-                )
+            tell_error(
+                answer, StoreUnavailable(f"the append of {operation.op_id} was cut off under way")
+            )
 
     async def _write_one_by_one(self, batch: list[Waiting]) -> None:
         """Find the operation that the store cannot take, so that no other one suffers for it."""
@@ -105,11 +105,9 @@ class GroupCommit:
                 await self._write_one_by_one(batch)
                 return
             for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error)
+                tell_error(answer, error)
             return
         for (operation, answer), verdict in zip(batch, verdicts, strict=True):
             if isinstance(verdict, Appended):
                 self._appended(verdict.position - len(operation.events) + 1, verdict.position)
-            if not answer.done():
-                answer.set_result(verdict)
+            tell(answer, verdict)

@@ -1,6 +1,5 @@
 """The runs that this process knows, each as of some version; what they hold is bounded."""
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from weakref import WeakValueDictionary
@@ -10,6 +9,7 @@ from eventflow.errors import HistoryAltered
 from eventflow.store.chain import GENESIS
 from eventflow.store.contract import StoredEvent
 from eventflow.store.envelope import Envelope, open_envelope
+from eventflow.store.telling import Lock
 
 OVERHEAD = 4_096
 """Bytes that a run holds in memory beside what is in its events, roughly."""
@@ -43,7 +43,7 @@ class Stream:
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
-        self.lock = asyncio.Lock()
+        self.lock = Lock()
         self.state: RunState | None = None
         self.head = GENESIS
         self.stale = True

@@ -14,6 +14,7 @@ from eventflow.runtime.logs import logger
 from eventflow.runtime.run import Run
 from eventflow.runtime.worker import Tools, Worker
 from eventflow.store.contract import DueJob, RunQuery
+from eventflow.store.telling import first_of
 
 MOST_AT_ONCE = 1_000
 
@@ -42,7 +43,7 @@ async def finish(
     result = asyncio.ensure_future(run.result(timeout))
     driving = asyncio.ensure_future(_drive_to_the_end(tools, new_worker, run.id))
     try:
-        await asyncio.wait({result, driving}, return_when=asyncio.FIRST_COMPLETED)
+        await first_of(result, driving)
         if driving.done():
             driving.result()  # it has ended the run, or raises what kept it from it
         return await result

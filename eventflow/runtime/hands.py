@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from eventflow.engine.tasks import begin
+from eventflow.store.telling import first_of
 
 HEEDED_WITHIN = 1.0
 """Seconds of real time that a cancelled task has to come to its end."""
@@ -60,13 +61,13 @@ class Hands:
     async def all_done(self) -> None:
         """Wait until no place is taken."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await first_of(*self._tasks)
 
     async def come_to_an_end(self, cancelled: asyncio.Event) -> None:
         """Wait until no place is taken; once all were cancelled, only for those that heed it."""
         hurry = asyncio.ensure_future(cancelled.wait())
         while self._tasks and not hurry.done():
-            await asyncio.wait({hurry, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(hurry, *self._tasks)
         hurry.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=HEEDED_WITHIN)

@@ -8,6 +8,7 @@ import asyncio
 from eventflow.engine.tasks import begin
 from eventflow.errors import StoreUnavailable
 from eventflow.store.contract import Renewal, Store
+from eventflow.store.telling import tell, tell_error
 
 
 class Renewals:
@@ -39,8 +40,7 @@ class Renewals:
         except asyncio.CancelledError:  # somebody has cancelled all tasks
             unanswered, self._waiting = [*batch, *self._waiting], []
             for _, done in unanswered:
-                if not done.done():
-                    done.set_exception(StoreUnavailable("the renewal was cancelled under way"))
+                tell_error(done, StoreUnavailable("the renewal was cancelled under way"))
             raise
         finally:
             self._writer = None
@@ -50,9 +50,7 @@ class Renewals:
             await self._store.renew([renewal for renewal, _ in batch])
         except Exception as error:  # noqa: BLE001 - each caller gets it
             for _, done in batch:
-                if not done.done():
-                    done.set_exception(error)
+                tell_error(done, error)
             return
         for _, done in batch:
-            if not done.done():
-                done.set_result(None)
+            tell(done, None)

@@ -35,6 +35,7 @@ from eventflow.runtime.worker import Worker
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Store
 from eventflow.store.registry import redact
+from eventflow.store.telling import first_of
 
 if TYPE_CHECKING:
     from eventflow.definition.ai import AIHelper
@@ -418,7 +419,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             logger().info("worker.stopping", worker=worker.id, waiting_for=worker.in_hand)
         timer = asyncio.ensure_future(self._clock.sleep(grace))
         try:
-            await asyncio.wait({working, timer}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(working, timer)
         finally:
             timer.cancel()
             worker.abandon()
@@ -431,7 +432,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             await asked.wait()
             stopping = asyncio.create_task(self.stop(grace))
             hurrying = asyncio.create_task(at_once.wait())
-            await asyncio.wait({stopping, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(stopping, hurrying)
             hurrying.cancel()
             if not stopping.done() and self._worker is not None:
                 self._worker.abandon()
@@ -441,7 +442,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
         """Wait until a worker has ended, and forget it; others may do the same meanwhile."""
         working = self._working
         if working is not None:
-            await asyncio.wait({working})
+            await first_of(working)
             if self._worker is worker:
                 self._worker = self._working = None
             if not working.cancelled():

@@ -28,6 +28,7 @@ from eventflow.errors import (
 from eventflow.runtime.calling import AnyFunction, await_politely, call_plainly, itself, start
 from eventflow.runtime.job import Job
 from eventflow.runtime.values import Values
+from eventflow.store.telling import tell, tell_error
 
 MOST_AT_ONCE = 500
 
@@ -87,12 +88,10 @@ class Recording:
                     await self._write_batch([each])
                 return
             for _, recorded in batch:
-                if not recorded.done():
-                    recorded.set_exception(error)
+                tell_error(recorded, error)
             return
         for _, recorded in batch:
-            if not recorded.done():
-                recorded.set_result(None)
+            tell(recorded, None)
 
 
 class Steps:

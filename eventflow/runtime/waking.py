@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
-from eventflow.core.events import Event
+from eventflow.core import events as e
 from eventflow.core.state import RunState
 from eventflow.engine.journal import Journal
 from eventflow.engine.tasks import begin
 from eventflow.errors import RuntimeNotOpen
 from eventflow.runtime.backoff import Outage
 from eventflow.runtime.clock import Clock, Timer
+from eventflow.store.telling import Event
 
 LULL = 0.010
 """Seconds between two times that everybody is woken by the appends of other processes."""
@@ -28,7 +29,7 @@ class Follower:
 
     __slots__ = ("_passed_over", "_to_the_end", "changed", "closed", "state")
 
-    def __init__(self, changed: asyncio.Event, to_the_end: bool) -> None:  # noqa: FBT001 - private to this module
+    def __init__(self, changed: Event, to_the_end: bool) -> None:  # noqa: FBT001 - private to this module
         self.changed = changed
         self.closed = False
         self.state: RunState | None = None
@@ -114,7 +115,7 @@ class Waker:
         """
         if self._closed:
             raise _closed()
-        follower = Follower(asyncio.Event(), to_the_end)
+        follower = Follower(Event(), to_the_end)
         self._followers[run_id][follower] = None
         self._start()
         try:
@@ -154,7 +155,7 @@ class Waker:
             self._others_appended()
         self._position = max(self._position, last)
 
-    def _own_transition(self, state: RunState, events: Sequence[Event]) -> None:
+    def _own_transition(self, state: RunState, events: Sequence[e.Event]) -> None:
         del events
         for follower in self._followers.get(state.run_id, ()):
             follower.see(state)

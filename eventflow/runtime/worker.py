@@ -52,6 +52,7 @@ from eventflow.runtime.unclaimable import Unclaimable
 from eventflow.runtime.values import Values
 from eventflow.runtime.waking import Waker
 from eventflow.store.contract import DueJob
+from eventflow.store.telling import all_of, tell, tell_error
 
 MOST_THREADS = 10_000
 
@@ -245,8 +246,7 @@ class Worker:
     async def _claim_all(self, due: Sequence[DueJob]) -> list[Outcome | None]:
         """Begin to claim jobs; those that are claimed are done while this waits for the others."""
         claims = [self._begin_claim(job) for job in due]
-        if claims:
-            await asyncio.wait(claims)
+        await all_of(claims)
         return [None if claim.cancelled() else claim.result() for claim in claims]
 
     def _begin_claim(self, due: DueJob) -> asyncio.Future[Outcome | None]:
@@ -258,8 +258,7 @@ class Worker:
         """Claim a job, tell who waits for that, and do it."""
         with self._hands.undisturbed():
             outcome = await self._claim(due)
-        if not claimed.done():
-            claimed.set_result(outcome)
+        tell(claimed, outcome)
         job = None if outcome is None else self._go_on(outcome)
         if job is None:  # the place was never taken, so nobody has waited for it
             self._hands.leave()
@@ -301,11 +300,9 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - who waits gets it
             if isinstance(error, StoreUnavailable):
                 self._hands.take(self._disclaim(work))
-            if not created.done():
-                created.set_exception(error)
+            tell_error(created, error)
             return
-        if not created.done():
-            created.set_result(outcome)
+        tell(created, outcome)
         await self._do_all(self._go_on(outcome))
 
     async def _disclaim(self, work: Draft) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 import asyncpg
 import structlog
 
+from eventflow.store.telling import tell
 from eventflow_postgres.address import Address
 from eventflow_postgres.connections import Connection, Link, jittered
 
@@ -45,8 +46,7 @@ class Waiters:
 
     def _wake(self, futures: Iterable[asyncio.Future[None]]) -> None:
         for future in futures:
-            if not future.done():
-                future.set_result(None)
+            tell(future, None)
 
     async def wait(self, after: int, timeout: float) -> int:
         """Wait for a position beyond `after`, or for `timeout` seconds; tell the newest known."""

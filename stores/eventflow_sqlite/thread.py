@@ -12,6 +12,8 @@ from queue import SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 from weakref import finalize
 
+from eventflow.store.telling import tell, tell_error
+
 T = TypeVar("T")
 
 _Task: TypeAlias = tuple[Callable[[], T], asyncio.AbstractEventLoop, asyncio.Future[T]]
@@ -49,17 +51,8 @@ def _work(given: "SimpleQueue[_Task[Any] | None]") -> None:
 
 
 def _do(work: Callable[[], T], loop: asyncio.AbstractEventLoop, answer: asyncio.Future[T]) -> None:
-    tell: Callable[[Any], None]
-    what: object
-    try:
-        tell, what = answer.set_result, work()
-    except BaseException as error:  # noqa: BLE001 - who waits gets it
-        tell, what = answer.set_exception, error
     with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
-        loop.call_soon_threadsafe(_hand_over, tell, what)
-
-
-def _hand_over(tell: Callable[[Any], None], what: object) -> None:
-    """Give an answer; if nobody waits for it any more, that is nobody's loss."""
-    with suppress(asyncio.InvalidStateError):  # it was cancelled, by Ctrl-C even at this moment
-        tell(what)
+        try:
+            loop.call_soon_threadsafe(tell, answer, work())
+        except BaseException as error:  # noqa: BLE001 - who waits gets it
+            loop.call_soon_threadsafe(tell_error, answer, error)

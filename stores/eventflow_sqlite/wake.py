@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import suppress
 
 from eventflow.errors import StoreUnavailable
+from eventflow.store.telling import tell
 from eventflow_sqlite.batch import newest_position
 from eventflow_sqlite.handle import Handle
 
@@ -57,16 +58,15 @@ class Watch:
         self._newest = position
         self._moved_at = self._looked_at = self._loop.time()
         for waiter, after in self._waiting.items():
-            if after < position and not waiter.done():
-                waiter.set_result(None)
+            if after < position:
+                tell(waiter, None)
 
     def close(self) -> None:
         """Wake everybody, and look no more."""
         if self._timer is not None:
             self._timer.cancel()
         for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_result(None)
+            tell(waiter, None)
         self._handle.close()
 
     async def _sleep(self, after: int, timeout: float) -> None:
