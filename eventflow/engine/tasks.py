@@ -13,8 +13,19 @@ T = TypeVar("T")
 
 
 def begin(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """Begin a task, in the next turn of the loop, whatever factory of tasks the loop has."""
+    """Begin a task that nobody awaits, in the next turn of the loop, on every kind of loop."""
     loop = asyncio.get_running_loop()
     if loop.get_task_factory() is None:
-        return loop.create_task(work, name=name)
-    return asyncio.Task(work, loop=loop, name=name)
+        task = loop.create_task(work, name=name)
+    else:
+        task = asyncio.Task(work, loop=loop, name=name)
+    task.add_done_callback(_note_end)
+    return task
+
+
+def _note_end(task: asyncio.Task[Any]) -> None:
+    """Report an error that nobody awaits; of a second Ctrl-C the whole process tells."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, KeyboardInterrupt):
+        told = {"message": f"The task {task.get_name()} failed", "exception": error, "task": task}
+        task.get_loop().call_exception_handler(told)

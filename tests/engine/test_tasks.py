@@ -46,3 +46,20 @@ async def test_what_is_appended_in_one_turn_is_one_transaction() -> None:
     commit = GroupCommit(store, lambda *_: None)
     await asyncio.gather(*(commit.append(Author(f"run {n}").create()) for n in range(5)))
     assert [len(operations) for operations in store.appends] == [5]
+
+
+async def test_an_error_of_a_task_that_nobody_awaits_is_reported() -> None:
+    """At once, and not only when the task is collected; a cancellation is none."""
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, each: complaints.append(each))
+
+    async def fail() -> None:
+        raise OSError("away")
+
+    failing, waiting = begin(fail(), "a failing task"), begin(asyncio.sleep(60), "a waiting task")
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait({failing, waiting})
+    ((message, error),) = [(each["message"], each["exception"]) for each in complaints]
+    assert message == "The task a failing task failed"
+    assert isinstance(error, OSError)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -65,7 +66,8 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with capture_logs() as logged:
         yield
     gc.collect()
-    assert [each.getMessage() for each in caplog.records] == []
+    complaints = [*caplog.get_records("call"), *caplog.records]
+    assert [each.getMessage() for each in complaints] == []
     assert not {"stage.not_reported", "worker.failed"} & {each["event"] for each in logged}
 
 
@@ -82,6 +84,24 @@ def test_an_interrupt_where_somebody_is_told_harms_nothing(program: Program) -> 
 def test_an_interrupt_anywhere_harms_nothing(program: Program) -> None:
     """At each instruction of the engine."""
     interrupt_at_each(program, ("eventflow/", *TOLD))
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_second_interrupt_is_told_once() -> None:
+    """It may strike anywhere, also in a task that nobody awaits; asyncio has nothing to add."""
+    for at in count(1, 23):
+        strike = Strike(at, ("eventflow/core/",), interrupt)
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_watched(one, MemoryStore(), strike))
+        gc.collect()
+        if strike.struck is None:
+            assert at > 100
+            return
+
+
+def interrupt() -> None:
+    """Do what the handler of asyncio does when it is called again."""
+    raise KeyboardInterrupt
 
 
 def interrupt_at_each(program: Program, where: tuple[str, ...], step: int = 1) -> None:
