@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from eventflow.core.ai_stats import AIStats
 from eventflow.core.state import RunState
+from eventflow.engine.tasks import begin
 from eventflow.errors import InvalidSettings, RuntimeNotOpen
 from eventflow.runtime.ai import AISource
 from eventflow.runtime.as_of import AsOf, list_runs_as_of
@@ -403,7 +404,7 @@ class Runtime(HistoryDoors, SubscriptionDoors):
             await self._ended(worker)
         if self._working is None:
             self._worker = Worker(self._open_parts.tools, self._worker_id())
-            self._working = asyncio.create_task(self._worker.run(), name="eventflow worker")
+            self._working = begin(self._worker.run(), "eventflow worker")
 
     async def stop(self, grace: float = 30.0) -> None:
         """Claim nothing new, let the current jobs end, give back those that do not end in time.
