@@ -40,6 +40,7 @@ class Strike:
     def watching(self) -> Generator[None]:
         """Pass places while this block is executed by this thread."""
         before = sys.gettrace()
+        sys._getframe().f_trace_opcodes = True  # without it, 3.12 traces no instructions at first
         sys.settrace(self._enter)
         try:
             yield
@@ -52,6 +53,7 @@ class Strike:
         name = f"{code.co_filename}:{code.co_name}"
         if not any(each in name for each in self._where):
             return None
+        frame.f_trace = self._follow  # without it, Python 3.13 traces no instructions
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         return self._follow
 
