@@ -21,7 +21,7 @@ test: $(STAMP) ## Run the tests, the documentation and the examples
 	@$(BIN)/python -m pytest -q -n 3 --dist loadfile
 
 test-deep: $(STAMP) ## Run all tests, also the long ones, with many more examples
-	@EVENTFLOW_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "deep or not deep"
+	@EVENTFLOW_HYPOTHESIS_PROFILE=deep $(BIN)/python -m pytest -q -n 2 --dist loadfile --timeout 1800 -m "deep or not deep"
 
 check: format-check lint imports types wheel test ## Run every check that a change must pass
 

@@ -91,6 +91,7 @@ class _Life:
         spent: How many attempts were used up, by stage and generation.
         renewals: What was renewed; read up to the last event.
         given_back: The claims of checks that were given back until later.
+        overtaken: The claims of checks that a signal did not wait for.
     """
 
     run_id: str
@@ -106,6 +107,7 @@ class _Life:
     spent: defaultdict[tuple[str, int], int] = Factory(lambda: defaultdict(int))
     renewals: deque[Renewed] = Factory(deque)
     given_back: set[int] = Factory(set)
+    overtaken: set[int] = Factory(set)
 
     def read(self, history: Sequence[StoredEvent]) -> Iterator[str]:
         """Read the run from its first event on."""
@@ -154,8 +156,12 @@ class _Life:
                 yield from self._rewound(event)
             case e.LeaseExpired(reason=e.LEASE_TIMEOUT):
                 yield from self._expired(event)
+            case e.StageResumed() if before is not None:
+                claim = before.stages[event.stage].claim
+                self.overtaken |= {claim.token} if claim is not None else set()
             case e.ResultDiscarded() if self.scenario.calm and self._undisturbed:
-                yield f"a result of {event.stage} was discarded, though nothing was wrong"
+                if event.token not in self.overtaken:
+                    yield f"a result of {event.stage} was discarded, though nothing was wrong"
             case _:
                 pass
         if before is not None and isinstance(event, Ended):
