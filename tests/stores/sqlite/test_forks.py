@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,26 +10,16 @@ import pytest
 from eventflow.errors import StoreUnavailable
 from eventflow.testing.builders import Author
 from eventflow_sqlite import SQLiteStore, connect, handle
+from tests.stores.sqlite.apart import ends_well
 
-ROOT = Path(__file__).parents[3]
 QUIETLY = "ignore:This process:DeprecationWarning"
 """Python 3.12 and newer warn of a fork of a process with threads, and a store has some."""
 
 
 def test_nothing_is_lost_by_a_fork(tmp_path: Path) -> None:
     """Parent and children write before and after the fork, under load and through new stores."""
-    ended = subprocess.run(
-        [
-            *(sys.executable, "-W", QUIETLY, "-m", "tests.stores.sqlite.forking"),
-            f"sqlite:///{tmp_path}/log.db",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (ended.stderr, ended.returncode) == ("", 0)
+    url = f"sqlite:///{tmp_path}/log.db"
+    ends_well("-W", QUIETLY, "-m", "tests.stores.sqlite.forking", url)
 
 
 async def test_connections_are_closed_for_a_fork_and_made_again(

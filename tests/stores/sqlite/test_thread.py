@@ -2,20 +2,16 @@
 
 import asyncio
 import gc
-import subprocess
-import sys
 import threading
 import weakref
 from functools import partial
-from pathlib import Path
 
 import pytest
 
 from eventflow.testing.builders import Author
 from eventflow_sqlite import SQLiteStore, connect
 from eventflow_sqlite.thread import OwnThread
-
-ROOT = Path(__file__).parents[3]
+from tests.stores.sqlite.apart import ends_well
 
 ENDS_AT_ONCE = """
 import asyncio, sys
@@ -89,15 +85,6 @@ async def test_the_threads_of_a_store_end_with_it(url: str) -> None:
 
 async def test_a_process_may_end_in_the_middle_of_an_append(url: str, store: SQLiteStore) -> None:
     """Without a word and without waiting; the append is whole or was never made."""
-    ended = await asyncio.to_thread(
-        subprocess.run,
-        [sys.executable, "-c", ENDS_AT_ONCE, url],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (ended.stderr, ended.returncode) == ("", 0)
+    await asyncio.to_thread(ends_well, "-c", ENDS_AT_ONCE, url)
     assert len(await store.read_all(0, 2_000)) in {0, 1_000}
     await store.append([Author("afterwards").create()])
