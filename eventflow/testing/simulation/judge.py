@@ -156,7 +156,7 @@ class _Life:
                 yield from self._rewound(event)
             case e.LeaseExpired(reason=e.LEASE_TIMEOUT):
                 yield from self._expired(event)
-            case e.StageResumed() if before is not None:
+            case e.StageResumed(signal=int()) if before is not None:
                 claim = before.stages[event.stage].claim
                 self.overtaken |= {claim.token} if claim is not None else set()
             case e.ResultDiscarded() if self.scenario.calm and self._undisturbed:
