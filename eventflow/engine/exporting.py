@@ -15,12 +15,12 @@ from eventflow.engine.history_writer import HistoryWriter
 from eventflow.engine.journal import unknown_run
 from eventflow.engine.output import Destination, Output
 from eventflow.engine.own_runs import asked_for
-from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import batches, pages_of, read_whole
 from eventflow.engine.proofs import make_proofs
 from eventflow.store.blobs import BlobStore
 from eventflow.store.chain import verify
 from eventflow.store.contract import RunQuery, Store, StoredEvent
+from eventflow.store.own_thread import OwnThread
 
 Sizes: TypeAlias = Sequence[tuple[str, int]]
 """Runs, each with its version."""
@@ -84,7 +84,7 @@ async def export_histories(
             report = await job.write()
             await thread.run(output.keep)
         finally:
-            await thread.run_anyway(output.discard)
+            await thread.run(output.discard)
     return report
 
 

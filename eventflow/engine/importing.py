@@ -18,13 +18,13 @@ from eventflow.engine.appending import append_again
 from eventflow.engine.copied import CopiedRun, another_history
 from eventflow.engine.histories import History, read_histories
 from eventflow.engine.own_runs import holds_positions
-from eventflow.engine.own_thread import OwnThread
 from eventflow.engine.paging import TOGETHER, read_whole
 from eventflow.engine.source import STANDARD, Source
 from eventflow.engine.stream import Stream
 from eventflow.errors import CannotCopy
 from eventflow.store.blobs import BlobStore
 from eventflow.store.contract import Operation, Store, StoredEvent
+from eventflow.store.own_thread import OwnThread
 
 
 @frozen
@@ -92,7 +92,7 @@ async def import_histories(
             return await job.take(file, proven)
         finally:
             if file is not source:
-                await thread.run_anyway(file.close)
+                await thread.run(file.close)
 
 
 def _rereadable(source: Source) -> IO[bytes]:
@@ -116,7 +116,7 @@ async def _batches(file: IO[bytes], thread: OwnThread) -> AsyncGenerator[list[Hi
         while batch := await thread.run(partial(_some, histories)):
             yield batch
     finally:
-        await thread.run_anyway(histories.close)
+        await thread.run(histories.close)
         file.seek(start)
 
 

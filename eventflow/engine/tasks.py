@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def begin(work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-    """Begin a task that nobody awaits, in the next turn of the loop, on every kind of loop."""
+    """Begin a task in the next turn of the loop, on every kind of loop; its error is logged."""
     loop = asyncio.get_running_loop()
     if loop.get_task_factory() is None:
         task = loop.create_task(work, name=name)

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TypeVar
 
 from eventflow.errors import StoreUnavailable
+from eventflow.store.own_thread import OwnThread
 from eventflow_sqlite.failures import explained
 from eventflow_sqlite.handle import Handle
-from eventflow_sqlite.thread import OwnThread
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class Session:
         self._path = path
         self._file: tuple[int, int] | None = None
         self._patience = patience
-        self._thread = OwnThread(f"eventflow {name}")
+        self._thread = OwnThread(name)
         self._closed = False
 
     async def open(self) -> None:

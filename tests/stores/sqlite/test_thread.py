@@ -1,16 +1,13 @@
-"""The thread that works for an event loop: in order, to the end, and only while it is needed."""
+"""The threads of a store: they end with it, and hold up the end of no process."""
 
 import asyncio
 import gc
 import threading
-import weakref
-from functools import partial
 
 import pytest
 
 from eventflow.testing.builders import Author
 from eventflow_sqlite import SQLiteStore, connect
-from eventflow_sqlite.thread import OwnThread
 from tests.stores.sqlite.apart import ends_well
 
 ENDS_AT_ONCE = """
@@ -26,47 +23,6 @@ async def main():
 
 kept = asyncio.run(main())
 """
-
-
-async def test_things_are_done_in_order() -> None:
-    """One after the other, also when nobody waits for the first any more."""
-    thread = OwnThread("a thread")
-    done: list[int] = []
-    release = threading.Event()
-
-    def slow() -> None:
-        release.wait(10)
-        done.append(1)
-
-    first = asyncio.create_task(thread.run(slow))
-    others = [asyncio.create_task(thread.run(partial(done.append, n))) for n in (2, 3)]
-    await asyncio.sleep(0)
-    first.cancel()
-    release.set()
-    await asyncio.gather(*others)
-    assert done == [1, 2, 3]
-    thread.end()
-
-
-async def test_an_error_reaches_who_waits() -> None:
-    """And the thread goes on with the next thing."""
-    thread = OwnThread("a thread")
-    with pytest.raises(ZeroDivisionError):
-        await thread.run(lambda: 1 // 0)
-    assert await thread.run(lambda: 1 // 1) == 1
-    thread.end()
-
-
-async def test_nothing_is_kept_of_what_was_done() -> None:
-    """A large append is not kept in memory until there is another one."""
-    thread = OwnThread("a thread")
-    large = {1}
-    known = weakref.ref(large)
-    await thread.run(large.copy)
-    del large
-    await asyncio.sleep(0.05)
-    assert known() is None
-    thread.end()
 
 
 @pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning")  # from Python 3.13 on

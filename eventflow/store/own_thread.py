@@ -1,4 +1,4 @@
-"""A thread that does one thing after the other for an event loop.
+"""A thread for the work on one file, so that the event loop never waits for a disk or a pipe.
 
 An executor does the same, but hands over each thing through a future with a lock and a condition
 of its own, and counts idle threads. For somebody who waits for one append that is a tenth of it.
@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeAlias, TypeVar
 from weakref import finalize
 
 from eventflow.store.telling import tell, tell_error
@@ -26,15 +27,24 @@ class OwnThread:
         name: What the thread is called.
 
     Attributes:
-        end: Lets the thread end once it has done what it was given. So do the last reference to
-            this, and the end of the process, which waits for no thread.
+        end: Lets the thread end once it has done what it was given. So do the end of an
+            `async with` block, the last reference to this, and the end of the process, which
+            waits for no thread.
     """
 
     def __init__(self, name: str) -> None:
         given: SimpleQueue[_Task[Any] | None] = SimpleQueue()
-        threading.Thread(target=_work, args=(given,), name=name, daemon=True).start()
+        threading.Thread(target=_work, args=(given,), name=f"eventflow {name}", daemon=True).start()
         self._given = given
         self.end = finalize(self, given.put, None)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.end()
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do something behind all that was given before, and give its answer."""
